@@ -116,20 +116,23 @@ reply_result client_check_process(const reply_client *client, reply_error *error
 }
 
 /* What every setter checks first; is_given tells whether its values are there. */
-static reply_result check_setter(reply_client *client, bool is_given, reply_error *error) {
+static bool may_set(reply_client *client, bool is_given, reply_error *error) {
     if (client == NULL || !is_given) {
-        return error_set(error, REPLY_ERROR_INVALID_ARGUMENT, "%s is NULL; pass the client and a value",
-                         client == NULL ? "client" : "the value");
+        error_set(error, REPLY_ERROR_INVALID_ARGUMENT, "%s is NULL; pass the client and a value",
+                  client == NULL ? "client" : "the value");
+        return false;
     }
     if (client_check_process(client, error) != REPLY_OK) {
-        return error->result;
+        return false;
     }
     pthread_mutex_lock(&client->shared.lock);
     const bool is_in_use = client->is_in_use;
     pthread_mutex_unlock(&client->shared.lock);
-    return is_in_use ? error_set(error, REPLY_ERROR_INVALID_ARGUMENT,
-                                 "a call has been made with the client, which fixes its settings; create another client")
-                     : REPLY_OK;
+    if (is_in_use) {
+        error_set(error, REPLY_ERROR_INVALID_ARGUMENT,
+                  "a call has been made with the client, which fixes its settings; create another client");
+    }
+    return !is_in_use;
 }
 
 /* Puts a string that was made for the client in the place of its old one; NULL says that memory ran out. */
@@ -146,8 +149,7 @@ reply_result reply_client_set_base_url(reply_client *client, const char *url, re
     reply_error spare;
     error = error_begin(error, &spare);
     struct transport_base_url base_url = {0};
-    if (check_setter(client, url != NULL, error) != REPLY_OK ||
-        client->transport->check_base_url(url, &base_url, error) != REPLY_OK) {
+    if (!may_set(client, url != NULL, error) || client->transport->check_base_url(url, &base_url, error) != REPLY_OK) {
         return error->result;
     }
     free(client->dispatch_settings.base_url.text);
@@ -159,7 +161,7 @@ reply_result reply_client_set_base_url(reply_client *client, const char *url, re
 reply_result reply_client_set_user_agent(reply_client *client, const char *product, reply_error *error) {
     reply_error spare;
     error = error_begin(error, &spare);
-    if (check_setter(client, product != NULL, error) != REPLY_OK) {
+    if (!may_set(client, product != NULL, error)) {
         return error->result;
     }
     if (!request_is_product(product)) {
@@ -183,7 +185,7 @@ static size_t find_header(const reply_client *client, const char *name) {
 reply_result reply_client_add_header(reply_client *client, const char *name, const char *value, reply_error *error) {
     reply_error spare;
     error = error_begin(error, &spare);
-    if (check_setter(client, name != NULL && value != NULL, error) != REPLY_OK) {
+    if (!may_set(client, name != NULL && value != NULL, error)) {
         return error->result;
     }
     if (!request_is_header_name(name)) {
@@ -209,7 +211,7 @@ reply_result reply_client_add_header(reply_client *client, const char *name, con
 reply_result reply_client_set_ca_file(reply_client *client, const char *path, reply_error *error) {
     reply_error spare;
     error = error_begin(error, &spare);
-    if (check_setter(client, path != NULL, error) != REPLY_OK) {
+    if (!may_set(client, path != NULL, error)) {
         return error->result;
     }
     if (path[0] == '\0') {
@@ -223,8 +225,7 @@ reply_result reply_client_set_ca_file(reply_client *client, const char *path, re
 reply_result reply_client_set_proxy(reply_client *client, const char *url, reply_error *error) {
     reply_error spare;
     error = error_begin(error, &spare);
-    if (check_setter(client, url != NULL, error) != REPLY_OK ||
-        (url[0] != '\0' && client->transport->check_proxy(url, error) != REPLY_OK)) {
+    if (!may_set(client, url != NULL, error) || (url[0] != '\0' && client->transport->check_proxy(url, error) != REPLY_OK)) {
         return error->result;
     }
     replace(&client->proxy, strdup(url), error);
@@ -234,7 +235,7 @@ reply_result reply_client_set_proxy(reply_client *client, const char *url, reply
 
 /* A setting that is a number from lowest to highest. */
 static reply_result check_number(reply_client *client, int64_t value, int64_t lowest, int64_t highest, reply_error *error) {
-    if (check_setter(client, true, error) == REPLY_OK && (value < lowest || value > highest)) {
+    if (may_set(client, true, error) && (value < lowest || value > highest)) {
         return error_set(error, REPLY_ERROR_INVALID_ARGUMENT, "%lld is out of range; pass %lld to %lld", (long long)value,
                          (long long)lowest, (long long)highest);
     }
@@ -290,7 +291,7 @@ reply_result reply_client_set_max_concurrency(reply_client *client, int32_t requ
 reply_result reply_client_set_log(reply_client *client, reply_log_fn log, void *user_data, reply_error *error) {
     reply_error spare;
     error = error_begin(error, &spare);
-    if (check_setter(client, true, error) == REPLY_OK) {
+    if (may_set(client, true, error)) {
         client->dispatch_settings.log = log;
         client->dispatch_settings.log_user_data = user_data;
     }

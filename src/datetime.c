@@ -30,11 +30,10 @@ static bool take(const char **at, const char *text) {
     return true;
 }
 
-/* Takes one of some names of three letters, and tells which. */
-static bool take_name(const char **at, const char *names, int count, int *index) {
+/* Takes one of some names, and tells which. */
+static bool take_name(const char **at, const char *const *names, int count, int *index) {
     for (*index = 0; *index < count; ++*index) {
-        if (strncmp(*at, names + 3 * *index, 3) == 0) {
-            *at += 3;
+        if (take(at, names[*index])) {
             return true;
         }
     }
@@ -73,8 +72,8 @@ static bool unix_seconds_of(const struct civil_time *time, int utc_offset_second
     if (!is_civil_time(time)) {
         return false;
     }
-    const int64_t seconds =
-        days_since_1970(time) * 86400 + time->hour * 3600 + time->minute * 60 + time->second - utc_offset_seconds;
+    const int second_of_day = time->hour * 3600 + time->minute * 60 + time->second;
+    const int64_t seconds = days_since_1970(time) * 86400 + second_of_day - utc_offset_seconds;
     if (time->second == 60 && seconds % 86400 != 0) {
         return false;
     }
@@ -127,14 +126,15 @@ void datetime_read(const char *text, reply_datetime *datetime) {
 }
 
 bool datetime_read_http_date(const char *text, int64_t *unix_seconds) {
+    static const char *const weekdays[] = {"Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"};
+    static const char *const months[] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
     struct civil_time time;
     int weekday = 0;
     const char *at = text;
-    if (text == NULL || !take_name(&at, "MonTueWedThuFriSatSun", 7, &weekday) || !take(&at, ", ") ||
-        !take_number(&at, 2, &time.day) || !take(&at, " ") ||
-        !take_name(&at, "JanFebMarAprMayJunJulAugSepOctNovDec", 12, &time.month) || !take(&at, " ") ||
-        !take_number(&at, 4, &time.year) || !take(&at, " ") || !take_number(&at, 2, &time.hour) || !take(&at, ":") ||
-        !take_number(&at, 2, &time.minute) || !take(&at, ":") || !take_number(&at, 2, &time.second) || strcmp(at, " GMT") != 0) {
+    if (text == NULL || !take_name(&at, weekdays, 7, &weekday) || !take(&at, ", ") || !take_number(&at, 2, &time.day) ||
+        !take(&at, " ") || !take_name(&at, months, 12, &time.month) || !take(&at, " ") || !take_number(&at, 4, &time.year) ||
+        !take(&at, " ") || !take_number(&at, 2, &time.hour) || !take(&at, ":") || !take_number(&at, 2, &time.minute) ||
+        !take(&at, ":") || !take_number(&at, 2, &time.second) || strcmp(at, " GMT") != 0) {
         return false;
     }
     time.month++;

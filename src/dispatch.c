@@ -53,8 +53,8 @@ static void log_attempt(const struct run *run, const struct slot *slot, reply_re
 
 static void log_wait(const struct run *run, int64_t wait_ms, const char *reason) {
     const struct dispatch_settings *settings = run->call->settings;
-    char line[160];
     if (settings->log != NULL) {
+        char line[160];
         snprintf(line, sizeof line, "wait %" PRId64 " ms: %s", wait_ms, reason);
         settings->log(line, settings->log_user_data);
     }

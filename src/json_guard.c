@@ -24,7 +24,10 @@ static bool fail(struct scanner *scanner, const char *reason) {
 
 /* The byte at hand, or NUL at the end: no token begins with NUL, so neither is ever taken for one. */
 static char peek(const struct scanner *scanner) {
-    return scanner->at < scanner->end ? *scanner->at : '\0';
+    if (scanner->at < scanner->end) {
+        return *scanner->at;
+    }
+    return '\0';
 }
 
 static void skip_space(struct scanner *scanner) {
@@ -50,15 +53,13 @@ static bool take(struct scanner *scanner, char byte, const char *reason) {
 static bool scan_code_unit(struct scanner *scanner, uint32_t *unit) {
     *unit = 0;
     for (int i = 0; i < 4; i++) {
-        const char byte = peek(scanner);
-        const char lower = (char)(byte | 0x20);
-        if (is_digit(byte)) {
-            *unit = *unit * 16 + (uint32_t)(byte - '0');
-        } else if (lower >= 'a' && lower <= 'f') {
-            *unit = *unit * 16 + (uint32_t)(lower - 'a') + 10;
-        } else {
+        static const char digits[] = "0123456789abcdefABCDEF";
+        const char *digit = strchr(digits, peek(scanner));
+        if (peek(scanner) == '\0' || digit == NULL) {
             return fail(scanner, "\\u without four hexadecimal digits");
         }
+        const uint32_t value = (uint32_t)(digit - digits);
+        *unit = *unit * 16 + (value < 16 ? value : value - 6);
         scanner->at++;
     }
     return true;

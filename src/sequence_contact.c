@@ -7,16 +7,18 @@
 
 enum { ONE_CONTACT_TIMEOUT_MS = 120000 };
 
-static reply_result check_call(const reply_client *client, bool is_given, int64_t sequence_id, reply_error *error) {
+static bool may_call(const reply_client *client, bool is_given, int64_t sequence_id, reply_error *error) {
     if (client == NULL || !is_given) {
-        return error_set(error, REPLY_ERROR_INVALID_ARGUMENT, "%s is NULL; pass the client and all that the call needs",
-                         client == NULL ? "client" : "an argument");
+        error_set(error, REPLY_ERROR_INVALID_ARGUMENT, "%s is NULL; pass the client and all that the call needs",
+                  client == NULL ? "client" : "an argument");
+        return false;
     }
     if (sequence_id < 1) {
-        return error_set(error, REPLY_ERROR_INVALID_ARGUMENT, "sequence_id %lld is below 1; pass the id that the service gave",
-                         (long long)sequence_id);
+        error_set(error, REPLY_ERROR_INVALID_ARGUMENT, "sequence_id %lld is below 1; pass the id that the service gave",
+                  (long long)sequence_id);
+        return false;
     }
-    return client_check_process(client, error);
+    return client_check_process(client, error) == REPLY_OK;
 }
 
 /* Completes and makes a call whose contacts and callback are set. */
@@ -59,7 +61,7 @@ reply_result reply_get_sequence_contact(reply_client *client, int64_t sequence_i
     if (contact != NULL) {
         *contact = NULL;
     }
-    if (check_call(client, contact != NULL, sequence_id, error) != REPLY_OK) {
+    if (!may_call(client, contact != NULL, sequence_id, error)) {
         return error->result;
     }
     if (contact_id < 1) {
@@ -77,7 +79,7 @@ reply_result reply_get_sequence_contacts(reply_client *client, int64_t sequence_
                                          reply_contact_fn on_contact, void *user_data, reply_error *error) {
     reply_error spare;
     error = error_begin(error, &spare);
-    if (check_call(client, on_contact != NULL && (contact_ids != NULL || count == 0), sequence_id, error) != REPLY_OK) {
+    if (!may_call(client, on_contact != NULL && (contact_ids != NULL || count == 0), sequence_id, error)) {
         return error->result;
     }
     struct dispatch_call call = {

@@ -30,7 +30,10 @@ size_t text_decode_utf8(const char *text, size_t length, uint32_t *code_point) {
 }
 
 static char to_lower(char byte) {
-    return byte >= 'A' && byte <= 'Z' ? (char)(byte - 'A' + 'a') : byte;
+    if (byte >= 'A' && byte <= 'Z') {
+        return (char)(byte - 'A' + 'a');
+    }
+    return byte;
 }
 
 bool text_equals_ignoring_case(const char *left, const char *right, size_t length) {
