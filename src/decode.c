@@ -500,7 +500,7 @@ void decode_problem(const char *body, size_t length, const char *key, struct dec
     struct json_fault fault;
     memset(&members, 0, sizeof members); /* kind JSON_NULL: not there */
     memset(problem, 0, sizeof *problem);
-    if (!json_guard(body, length, take_problem_member, &members, &document, &fault)) {
+    if (length == 0 || !json_guard(body, length, take_problem_member, &members, &document, &fault)) {
         return;
     }
     read_code(problem, members.code.kind == JSON_STRING || members.code.kind == JSON_NUMBER ? &members.code : &members.error_code,

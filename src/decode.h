@@ -15,8 +15,8 @@ struct decode_problem {
     char detail[256]; /* title, detail, and the fields at fault */
 };
 
-/* Reads the body of an error response, whatever it is. The key is taken out; key may be NULL. Where memory runs out it says less:
- * the HTTP status, not this text, decides what an error response is. */
+/* Reads the body of an error response, whatever it is; it may be NULL where length is 0. The key is taken out; key may be NULL.
+ * Where memory runs out it says less: the HTTP status, not this text, decides what an error response is. */
 void decode_problem(const char *body, size_t length, const char *key, struct decode_problem *problem);
 
 #endif

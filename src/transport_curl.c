@@ -557,10 +557,21 @@ static void start(struct transport_session *session, int32_t slot, const char *u
     transfer->is_in_flight = true;
 }
 
+/* libcurl 7.83 to 8.1.0 keeps a pointer to the last header of a handle's last response, which it has freed, and follows it where the
+ * next response begins with a folded header: such a handle serves one transfer. Its connection lives on in the session. */
+static bool may_reuse_handle(void) {
+    const unsigned int number = curl_version_info(CURLVERSION_NOW)->version_num;
+    return number < 0x075300 || number > 0x080100;
+}
+
 static void cancel(struct transport_session *session, int32_t slot) {
     struct transfer *transfer = &session->transfers[slot];
     if (transfer->begin_failure == CURLE_OK) {
         curl_multi_remove_handle(session->multi, transfer->easy);
+    }
+    if (!may_reuse_handle()) {
+        curl_easy_cleanup(transfer->easy);
+        transfer->easy = NULL;
     }
     transfer->is_in_flight = false;
 }
