@@ -18,6 +18,9 @@
  * cJSON keeps a global that every parse writes. The library's own parses take turns; where the host, or another library in the
  * process, parses with cJSON in another thread at the same time, that is a data race which only the host can prevent.
  *
+ * Signals. The library sets no handler. With a libcurl older than 7.87 and OpenSSL, a TLS connection that breaks while it is written
+ * to may raise SIGPIPE, which the host then ignores by itself.
+ *
  * Fork. A client belongs to the process that created it. In a child a call with it is refused, an interrupt does nothing, and
  * destroying it frees its memory but leaves the parent's connections alone. A client that is created in the child works.
  */

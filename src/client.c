@@ -338,11 +338,29 @@ struct client_session *client_begin_call(reply_client *client, uint64_t *interru
     return session != NULL ? session : add_session(client);
 }
 
+/* Takes a session out of the list. The lock is held. */
+static void unlink_session(reply_client *client, const struct client_session *session) {
+    struct client_session **link = &client->sessions;
+    while (*link != session) {
+        link = &(*link)->next;
+    }
+    *link = session->next;
+}
+
 void client_end_call(reply_client *client, struct client_session *session) {
-    if (session != NULL) {
-        pthread_mutex_lock(&client->shared.lock);
-        session->is_busy = false;
-        pthread_mutex_unlock(&client->shared.lock);
+    if (session == NULL) {
+        return;
+    }
+    const bool is_kept = client->transport->may_serve_again(session->session);
+    pthread_mutex_lock(&client->shared.lock);
+    session->is_busy = false;
+    if (!is_kept) {
+        unlink_session(client, session);
+    }
+    pthread_mutex_unlock(&client->shared.lock);
+    if (!is_kept) {
+        client->transport->close(session->session, false);
+        free(session);
     }
 }
 

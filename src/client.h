@@ -43,7 +43,7 @@ reply_result client_check_process(const reply_client *client, reply_error *error
  * memory ran out. */
 struct client_session *client_begin_call(reply_client *client, uint64_t *interrupts);
 
-/* Ends a call: gives the session back for the next one. NULL is fine. */
+/* Ends a call: gives the session back for the next one, unless it is broken. NULL is fine. */
 void client_end_call(reply_client *client, struct client_session *session);
 
 #endif

@@ -74,6 +74,9 @@ struct transport {
     /* Makes wait return, the one in progress or else the next. May be called by any thread while the session is open. */
     void (*wake)(struct transport_session *session);
 
+    /* Whether the session, in which nothing is under way, may serve another call. */
+    bool (*may_serve_again)(const struct transport_session *session);
+
     /* Closes the session. Where it came through fork, its connections are the parent's and are left alone. */
     void (*close)(struct transport_session *session, bool came_through_fork);
 };

@@ -19,7 +19,7 @@
 #include "request.h"
 #include "text.h"
 
-enum { LARGEST_CONTACT = 1024 * 1024, LARGEST_PROBLEM = 64 * 1024, LARGEST_HEADERS = 256 * 1024 };
+enum { GRACE_MS = 50, LARGEST_CONTACT = 1024 * 1024, LARGEST_PROBLEM = 64 * 1024, LARGEST_HEADERS = 256 * 1024 };
 
 /* ---- Clocks and chance ------------------------------------------------------------------------------------------------------- */
 
@@ -195,7 +195,8 @@ static reply_result check_proxy(const char *text, reply_error *error) {
     const bool is_accepted = scheme != NULL && is_proxy_scheme(scheme);
     curl_free(scheme);
     curl_url_cleanup(url);
-    if (code == CURLUE_OUT_OF_MEMORY) {
+    /* Any login can be parsed: libcurl calls it bad only where it has no memory to keep it. */
+    if (code == CURLUE_OUT_OF_MEMORY || code == CURLUE_BAD_LOGIN) {
         return error_set_no_memory(error);
     }
     return is_accepted
@@ -220,6 +221,8 @@ static const char *const header_names[HEADER_COUNT] = {"Content-Type", "Content-
 struct transfer {
     CURL *easy; /* NULL: the slot was never used */
     bool is_in_flight;
+    bool shares_connection; /* it may wait for another one's connection */
+    int64_t ends_ms;        /* by when libcurl is to have ended it */
     CURLcode begin_failure; /* CURLE_OK: it is under way in libcurl */
     char error_text[CURL_ERROR_SIZE];
     int32_t http_status; /* 0: the response's headers are not whole */
@@ -228,11 +231,12 @@ struct transfer {
     struct buffer body;
     bool is_too_large;
     bool is_out_of_memory;
+    int last_errno; /* as libcurl left it when it last looked after this transfer */
 };
 
 struct transport_session {
     CURLM *multi;
-    int perform_errno; /* as the last curl_multi_perform left it */
+    CURLcode broken_by; /* CURLE_OK: nothing */
     const struct transport_settings *settings;
     struct curl_slist *headers; /* a list over the settings' lines, which are not copied: they hold the key */
     struct transfer transfers[];
@@ -341,6 +345,17 @@ static size_t on_body(char *bytes, size_t size, size_t count, void *context) {
     return transfer->http_status != 200 && taken == left ? 0 : length;
 }
 
+/* Is called when libcurl has looked after the transfer, and once more when it ends, before anything else can change errno. */
+static int on_progress(void *context, curl_off_t unused_1, curl_off_t unused_2, curl_off_t unused_3, curl_off_t unused_4) {
+    struct transfer *transfer = context;
+    (void)unused_1;
+    (void)unused_2;
+    (void)unused_3;
+    (void)unused_4;
+    transfer->last_errno = errno;
+    return 0;
+}
+
 /* ---- A transfer's end ----------------------------------------------------------------------------------------------------------
  */
 
@@ -373,18 +388,18 @@ static reply_result result_of(CURLcode code) {
 
 /* libcurl refuses a header line of over 100 kB as out of memory before 8.6, and by a code of its own since. Where an allocation
  * truly failed, errno says so. */
-static bool is_header_too_large(const struct transport_session *session, const struct transfer *transfer, CURLcode code) {
+static bool is_header_too_large(const struct transfer *transfer, CURLcode code) {
     curl_off_t answered_after = 0;
-    if (transfer->begin_failure != CURLE_OK) {
-        return false;
-    }
 #if LIBCURL_VERSION_NUM >= 0x080600
     if (code == CURLE_TOO_LARGE) {
         return true;
     }
 #endif
+    if (code != CURLE_OUT_OF_MEMORY || transfer->begin_failure != CURLE_OK || transfer->last_errno == ENOMEM) {
+        return false;
+    }
     curl_easy_getinfo(transfer->easy, CURLINFO_STARTTRANSFER_TIME_T, &answered_after);
-    return code == CURLE_OUT_OF_MEMORY && session->perform_errno != ENOMEM && transfer->http_status == 0 && answered_after > 0;
+    return transfer->http_status == 0 && answered_after > 0;
 }
 
 static void fail(struct transport_response *response, reply_result failure, CURLcode code, const char *text) {
@@ -393,15 +408,14 @@ static void fail(struct transport_response *response, reply_result failure, CURL
 
 /* What a transfer came to, from what was received and the code with which libcurl ended it. The code counts last: where this file
  * broke the transfer off it is only the echo of that, and a status other than 200 decides whatever became of the body. */
-static void describe(const struct transport_session *session, const struct transfer *transfer, CURLcode code,
-                     struct transport_response *response) {
+static void describe(const struct transfer *transfer, CURLcode code, struct transport_response *response) {
     const bool is_status_decisive = transfer->http_status != 0 && transfer->http_status != 200;
     if (transfer->is_out_of_memory) {
         fail(response, REPLY_ERROR_NO_MEMORY, CURLE_OK, "");
     } else if (transfer->is_too_large) {
         fail(response, REPLY_ERROR_RESPONSE_TOO_LARGE, CURLE_OK, "over 1 MiB, or over 256 KiB of headers");
     } else if (code != CURLE_OK && !is_status_decisive) {
-        const bool is_too_large = is_header_too_large(session, transfer, code);
+        const bool is_too_large = is_header_too_large(transfer, code);
         fail(response, is_too_large ? REPLY_ERROR_RESPONSE_TOO_LARGE : result_of(code), code,
              is_too_large                      ? "a header line of over 100 kB"
              : transfer->error_text[0] != '\0' ? transfer->error_text
@@ -496,13 +510,14 @@ static CURLcode configure(CURL *easy, struct transfer *transfer, const struct tr
     SET(CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
     SET_IF_THERE(CURLOPT_PROXY_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
     SET(CURLOPT_CONNECTTIMEOUT_MS, (long)settings->connect_timeout_ms);
-    /* Wait for a connection that may carry several transfers, instead of making one for each. */
-    SET(CURLOPT_PIPEWAIT, 1L);
     SET(CURLOPT_ERRORBUFFER, transfer->error_text);
     SET(CURLOPT_HEADERFUNCTION, on_header);
     SET(CURLOPT_HEADERDATA, transfer);
     SET(CURLOPT_WRITEFUNCTION, on_body);
     SET(CURLOPT_WRITEDATA, transfer);
+    SET(CURLOPT_XFERINFOFUNCTION, on_progress);
+    SET(CURLOPT_XFERINFODATA, transfer);
+    SET(CURLOPT_NOPROGRESS, 0L);
     if (settings->is_loopback) {
         SET(CURLOPT_PROXY, ""); /* a proxy would be shown the key, since this may be plain http */
     } else if (settings->proxy != NULL) {
@@ -537,6 +552,9 @@ static CURLcode begin(struct transport_session *session, struct transfer *transf
     CURL *easy = transfer->easy;
     SET(CURLOPT_URL, url);
     SET(CURLOPT_TIMEOUT_MS, (long)timeout_ms);
+    /* Wait for a connection that may carry several transfers, instead of making one for each. */
+    transfer->shares_connection = session->broken_by == CURLE_OK;
+    SET(CURLOPT_PIPEWAIT, transfer->shares_connection ? 1L : 0L);
     if (code == CURLE_OK) {
         const CURLMcode multi_code = curl_multi_add_handle(session->multi, easy);
         code = multi_code == CURLM_OK ? CURLE_OK : multi_code == CURLM_OUT_OF_MEMORY ? CURLE_OUT_OF_MEMORY : CURLE_FAILED_INIT;
@@ -553,12 +571,14 @@ static void start(struct transport_session *session, int32_t slot, const char *u
     transfer->body.length = 0;
     transfer->is_too_large = false;
     transfer->is_out_of_memory = false;
+    transfer->last_errno = 0;
+    transfer->ends_ms = now_ms() + timeout_ms;
     transfer->begin_failure = begin(session, transfer, url, timeout_ms);
     transfer->is_in_flight = true;
 }
 
-/* libcurl 7.83 to 8.1.0 keeps a pointer to the last header of a handle's last response, which it has freed, and follows it where the
- * next response begins with a folded header: such a handle serves one transfer. Its connection lives on in the session. */
+/* libcurl 7.83 to 8.1.0 keeps a pointer to the last header of a handle's last response, which it has freed, and follows it where
+ * the next response begins with a folded header: such a handle serves one transfer. Its connection lives on in the session. */
 static bool may_reuse_handle(void) {
     const unsigned int number = curl_version_info(CURLVERSION_NOW)->version_num;
     return number < 0x075300 || number > 0x080100;
@@ -576,19 +596,30 @@ static void cancel(struct transport_session *session, int32_t slot) {
     transfer->is_in_flight = false;
 }
 
-/* Ends a transfer with libcurl's code, and describes it. */
+/* Ends a transfer with libcurl's code, and describes it. After one for which memory ran out libcurl 7.88 may keep a connection that
+ * will never come about, and others wait for it for ever: no transfer that began before goes on, and none that begins later may
+ * wait. */
 static int32_t finish(struct transport_session *session, int32_t slot, CURLcode code, struct transport_response *response) {
-    describe(session, &session->transfers[slot], code, response);
+    describe(&session->transfers[slot], code, response);
     cancel(session, slot);
+    if (response->failure == REPLY_ERROR_NO_MEMORY) {
+        session->broken_by = CURLE_OUT_OF_MEMORY;
+    }
     return slot;
 }
 
-/* The slot of a transfer that could not begin, or that libcurl has ended; -1 where there is none. */
+/* The slot of a transfer that libcurl has ended, that could not begin, or that a broken session cannot end; -1 where there is none.
+ */
 static int32_t take_finished(struct transport_session *session, struct transport_response *response) {
     int messages_left = 0;
     for (int32_t i = 0; i < session->settings->slot_count; i++) {
-        if (session->transfers[i].is_in_flight && session->transfers[i].begin_failure != CURLE_OK) {
-            return finish(session, i, session->transfers[i].begin_failure, response);
+        struct transfer *transfer = &session->transfers[i];
+        if (transfer->is_in_flight && transfer->begin_failure != CURLE_OK) {
+            return finish(session, i, transfer->begin_failure, response);
+        }
+        if (transfer->is_in_flight && transfer->shares_connection && session->broken_by != CURLE_OK) {
+            transfer->is_out_of_memory = session->broken_by == CURLE_OUT_OF_MEMORY;
+            return finish(session, i, session->broken_by, response);
         }
     }
     const CURLMsg *message = curl_multi_info_read(session->multi, &messages_left);
@@ -603,6 +634,7 @@ static int32_t take_finished(struct transport_session *session, struct transport
 /* Where libcurl's loop itself fails, no transfer can go on: each is ended in turn. Where none is left, a short sleep keeps the wait
  * from becoming a busy loop. */
 static int32_t give_up(struct transport_session *session, CURLMcode code, struct transport_response *response) {
+    session->broken_by = code == CURLM_OUT_OF_MEMORY ? CURLE_OUT_OF_MEMORY : CURLE_FAILED_INIT;
     for (int32_t i = 0; i < session->settings->slot_count; i++) {
         if (session->transfers[i].is_in_flight) {
             fail(response, code == CURLM_OUT_OF_MEMORY ? REPLY_ERROR_NO_MEMORY : REPLY_ERROR_NETWORK, CURLE_OK,
@@ -615,6 +647,24 @@ static int32_t give_up(struct transport_session *session, CURLMcode code, struct
     return -1;
 }
 
+/* Ends a transfer that libcurl has not ended in time: one that waits for another's connection has no time limit in libcurl. Where
+ * there is none, returns -1 and shortens *timeout_ms to the next one's time. */
+static int32_t take_overdue(struct transport_session *session, int64_t *timeout_ms, struct transport_response *response) {
+    const int64_t now = now_ms();
+    for (int32_t i = 0; i < session->settings->slot_count; i++) {
+        const struct transfer *transfer = &session->transfers[i];
+        const int64_t left_ms = transfer->ends_ms + GRACE_MS - now;
+        if (transfer->is_in_flight && left_ms <= 0) {
+            session->broken_by = CURLE_OPERATION_TIMEDOUT;
+            return finish(session, i, CURLE_OPERATION_TIMEDOUT, response);
+        }
+        if (transfer->is_in_flight && (*timeout_ms < 0 || left_ms < *timeout_ms)) {
+            *timeout_ms = left_ms;
+        }
+    }
+    return -1;
+}
+
 static int32_t wait_for_one(struct transport_session *session, int64_t timeout_ms, struct transport_response *response) {
     int running = 0;
     int32_t slot = take_finished(session, response);
@@ -623,16 +673,21 @@ static int32_t wait_for_one(struct transport_session *session, int64_t timeout_m
     }
     errno = 0;
     CURLMcode code = curl_multi_perform(session->multi, &running);
-    session->perform_errno = errno;
     if (code == CURLM_OK) {
         slot = take_finished(session, response);
+        if (slot < 0) {
+            slot = take_overdue(session, &timeout_ms, response);
+        }
         if (slot >= 0) {
             return slot;
         }
-        const int longest = timeout_ms < 0 || timeout_ms > INT_MAX ? INT_MAX : (int)timeout_ms;
-        code = curl_multi_poll(session->multi, NULL, 0, longest, NULL);
+        code = curl_multi_poll(session->multi, NULL, 0, timeout_ms < 0 || timeout_ms > INT_MAX ? INT_MAX : (int)timeout_ms, NULL);
     }
     return code == CURLM_OK ? -1 : give_up(session, code, response);
+}
+
+static bool may_serve_again(const struct transport_session *session) {
+    return session->broken_by == CURLE_OK;
 }
 
 static void wake(struct transport_session *session) {
@@ -662,5 +717,6 @@ const struct transport transport_curl = {
     .wait = wait_for_one,
     .cancel = cancel,
     .wake = wake,
+    .may_serve_again = may_serve_again,
     .close = close_session,
 };
