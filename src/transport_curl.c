@@ -46,19 +46,23 @@ static uint32_t random_bits(void) {
 
 /* ---- The process ------------------------------------------------------------------------------------------------------------- */
 
+/* What libcurl says of itself, once it is prepared; asking writes to memory that all threads share. */
+static const curl_version_info_data *libcurl;
+
 /* A failure is tried again by the next client; a success is never undone, since other users of libcurl may rely on it. */
 static bool prepare(void) {
     static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-    static bool is_prepared = false;
     pthread_mutex_lock(&lock);
-    is_prepared = is_prepared || curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK;
-    const bool result = is_prepared;
+    if (libcurl == NULL && curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK) {
+        libcurl = curl_version_info(CURLVERSION_NOW);
+    }
+    const bool is_prepared = libcurl != NULL;
     pthread_mutex_unlock(&lock);
-    return result;
+    return is_prepared;
 }
 
 static const char *version(void) {
-    return curl_version_info(CURLVERSION_NOW)->version;
+    return libcurl->version;
 }
 
 /* ---- URLs -------------------------------------------------------------------------------------------------------------------- */
@@ -580,8 +584,7 @@ static void start(struct transport_session *session, int32_t slot, const char *u
 /* libcurl 7.83 to 8.1.0 keeps a pointer to the last header of a handle's last response, which it has freed, and follows it where
  * the next response begins with a folded header: such a handle serves one transfer. Its connection lives on in the session. */
 static bool may_reuse_handle(void) {
-    const unsigned int number = curl_version_info(CURLVERSION_NOW)->version_num;
-    return number < 0x075300 || number > 0x080100;
+    return libcurl->version_num < 0x075300 || libcurl->version_num > 0x080100;
 }
 
 static void cancel(struct transport_session *session, int32_t slot) {
