@@ -89,6 +89,7 @@ const char *reply_contact_sub_status_name(reply_contact_sub_status sub_status) {
 
 /* cJSON writes a global at every parse. */
 static pthread_mutex_t parse_lock = PTHREAD_MUTEX_INITIALIZER;
+static bool survives_fork = false;
 
 static void lock_parse(void) {
     pthread_mutex_lock(&parse_lock);
@@ -98,18 +99,20 @@ static void unlock_parse(void) {
     pthread_mutex_unlock(&parse_lock);
 }
 
+/* A fork waits for the parse in progress to end, so that the child's lock is free. Done when the library is loaded: done at the
+ * first parse, a fork could come just before it. */
+__attribute__((constructor)) static void register_fork_handlers(void) {
+    survives_fork = pthread_atfork(lock_parse, unlock_parse, unlock_parse) == 0;
+}
+
 /* Parses a value that json_guard found sound, which the caller deletes. Returns NULL where memory ran out, or where a string
  * escapes half a surrogate pair. */
 static cJSON *parse(const struct json_value *value) {
-    static bool survives_fork = false; /* a fork waits for the parse to end, so that the child's lock is free */
-    cJSON *item = NULL;
-    lock_parse();
     if (!survives_fork) {
-        survives_fork = pthread_atfork(lock_parse, unlock_parse, unlock_parse) == 0;
+        return NULL;
     }
-    if (survives_fork) {
-        item = cJSON_ParseWithLength(value->text, value->length);
-    }
+    lock_parse();
+    cJSON *item = cJSON_ParseWithLength(value->text, value->length);
     unlock_parse();
     return item;
 }
@@ -391,9 +394,8 @@ reply_result decode_contact(const char *json, size_t length, reply_sequence_cont
     if (!find_members(&decoding, json, length, &document)) {
         return error->result;
     }
-    /* From the object itself to the end: a byte-order mark is no part of the JSON. */
-    const size_t skipped = (size_t)(document.text - json);
-    if (!allocate_contact(&decoding, document.text, length - skipped)) {
+    const size_t mark = json_mark_length(json, length);
+    if (!allocate_contact(&decoding, json + mark, length - mark)) {
         return error->result;
     }
     if (!read_fields(&decoding)) {
@@ -444,11 +446,14 @@ static void take_problem_member(const struct json_value *name, const struct json
     }
 }
 
-/* Adds a text to the detail, after separator where something stands there already. Both separators have a space, which no key has,
- * so no key can come about across one. */
+/* Adds a text to the detail, after separator where something stands there already. Both separators have a space, which no key has, so
+ * no key can come about across one; where it has no room, nothing is added. */
 static void add_detail(struct decode_problem *problem, const char *separator, const char *text, const char *key) {
     size_t used = strlen(problem->detail);
-    if (used > 0 && used + strlen(separator) < sizeof problem->detail) {
+    if (used > 0) {
+        if (used + strlen(separator) >= sizeof problem->detail) {
+            return;
+        }
         strcpy(problem->detail + used, separator);
         used += strlen(separator);
     }

@@ -8,6 +8,7 @@
 
 #include "decode.h"
 #include "error.h"
+#include "json_guard.h"
 #include "request.h"
 #include "retry.h"
 
@@ -133,7 +134,7 @@ static void refuse_body(const struct run *run, const struct transport_response *
 
 static bool begins_an_object(const struct transport_response *response) {
     const char *body = response->body;
-    size_t at = response->body_length >= 3 && memcmp(body, "\xEF\xBB\xBF", 3) == 0 ? 3 : 0;
+    size_t at = json_mark_length(body, response->body_length);
     while (at < response->body_length && strchr(" \n\r\t", body[at]) != NULL && body[at] != '\0') {
         at++;
     }
@@ -355,10 +356,10 @@ static int64_t time_to_wait(const struct run *run, int64_t now, int64_t gate_ms)
     return wait_ms;
 }
 
-/* Says once that the gate holds back what is due. */
+/* Says once that the gate holds back what would be sent before it opens. */
 static void announce_gate(struct run *run, int64_t now, int64_t gate_ms) {
     for (int32_t i = 0; i < run->slot_count && run->announced_gate_ms < gate_ms; i++) {
-        if (run->slots[i].state == SLOT_WAITING && run->slots[i].due_ms <= now) {
+        if (run->slots[i].state == SLOT_WAITING && run->slots[i].due_ms < gate_ms) {
             run->announced_gate_ms = gate_ms;
             log_wait(run, gate_ms - now, "rate limit");
         }

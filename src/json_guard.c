@@ -301,16 +301,19 @@ static bool scan_members(struct scanner *scanner, json_member_fn on_member, void
     }
 }
 
+size_t json_mark_length(const char *text, size_t length) {
+    static const char mark[] = {'\xEF', '\xBB', '\xBF'};
+    return length >= sizeof mark && memcmp(text, mark, sizeof mark) == 0 ? sizeof mark : 0;
+}
+
 bool json_guard(const char *text, size_t length, json_member_fn on_member, void *context, struct json_value *document,
                 struct json_fault *fault) {
     struct scanner scanner;
-    scanner.start = scanner.at = text;
+    scanner.start = text;
+    scanner.at = text + json_mark_length(text, length);
     scanner.end = text + length;
     scanner.fault = fault;
     scanner.depth = 0;
-    if (length >= 3 && memcmp(text, "\xEF\xBB\xBF", 3) == 0) {
-        scanner.at += 3;
-    }
     skip_space(&scanner);
     *document = (struct json_value){.kind = JSON_OBJECT, .text = scanner.at};
     if (peek(&scanner) == '{' ? !scan_members(&scanner, on_member, context) : !scan_value(&scanner, document)) {

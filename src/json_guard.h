@@ -28,6 +28,9 @@ struct json_fault {
 /* The deepest nesting that is read; the document itself is level 1. */
 enum { JSON_MAX_DEPTH = 512 };
 
+/* The length of the byte-order mark at the start of a text, or 0. */
+size_t json_mark_length(const char *text, size_t length);
+
 /* Reads length bytes as RFC 8259 JSON in UTF-8, after a byte-order mark if there is one. Returns true where they are one value and
  * nothing else, with its kind and its span in *document; where it is an object, on_member, which may be NULL, has received each of
  * its members. Otherwise returns false with *fault filled, perhaps after some members were handed out. Reads no byte beyond. */
