@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdatomic.h>
 #include <stddef.h>
+#include <stdlib.h>
 
 /* glibc's own names of the real functions. */
 extern void *__libc_malloc(size_t size);
