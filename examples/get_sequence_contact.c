@@ -1,0 +1,239 @@
+/* get_sequence_contact.c - fetches contacts of a sequence and prints each as a card, or as JSON, as it comes. What is asked for is
+ * read by options.c, a card is written by card.c; here stands how the library is used. */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <replyio.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "card.h"
+#include "options.h"
+#include "terminal.h"
+
+struct run {
+    const struct options *options;
+    bool use_colour;
+    bool can_show_progress;
+    size_t printed;
+    size_t failed;
+    int64_t waits_until_ms; /* for the rate limit, by the monotonic clock */
+};
+
+/* ---- Progress: one line on standard error, redrawn in place ------------------------------------------------------------------ */
+
+static int64_t monotonic_ms(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+static void erase_progress(const struct run *run) {
+    if (run->can_show_progress) {
+        fputs("\r\033[K", stderr);
+        fflush(stderr);
+    }
+}
+
+/* A single contact is soon done, unless the rate limit holds it back. */
+static void show_progress(const struct run *run) {
+    const size_t total = run->options->contact_count;
+    const int64_t left_ms = run->waits_until_ms - monotonic_ms();
+    if (!run->can_show_progress || run->printed + run->failed == total || (total == 1 && left_ms <= 0)) {
+        return;
+    }
+    fprintf(stderr, "%zu done, %zu failed, %zu in all", run->printed, run->failed, total);
+    if (left_ms > 0) {
+        fprintf(stderr, ", waiting %" PRId64 " s for the rate limit", (left_ms + 999) / 1000);
+    }
+    fflush(stderr);
+}
+
+/* How long a line of the library's log says that the rate limit holds all back; 0 for other lines. */
+static int64_t rate_limit_wait_ms(const char *line) {
+    static const char beginning[] = "wait ";
+    if (strncmp(line, beginning, strlen(beginning)) != 0) {
+        return 0;
+    }
+    char *rest = NULL;
+    const int64_t wait_ms = strtoll(line + strlen(beginning), &rest, 10);
+    return strcmp(rest, " ms: rate limit") == 0 ? wait_ms : 0;
+}
+
+static void on_log(const char *line, void *user_data) {
+    struct run *run = user_data;
+    const int64_t wait_ms = rate_limit_wait_ms(line);
+    if (wait_ms > 0) {
+        run->waits_until_ms = monotonic_ms() + wait_ms;
+    }
+    erase_progress(run);
+    if (run->options->is_verbose) {
+        terminal_write(stderr, line, strlen(line));
+        fputc('\n', stderr);
+    }
+    show_progress(run);
+}
+
+/* ---- Standard output --------------------------------------------------------------------------------------------------------- */
+
+/* A full disk, for one, shows when what was printed is written. Returns EXIT_SUCCESS, or EXIT_FAILURE with a report. */
+static int flush_output(void) {
+    if (fflush(stdout) == 0 && !ferror(stdout)) {
+        return EXIT_SUCCESS;
+    }
+    return terminal_report(EXIT_FAILURE, "standard output cannot be written: %s", strerror(errno));
+}
+
+/* Some file systems report a failed write only now. One that flush_output has reported is not reported again. */
+static int close_output(int status) {
+    if (ferror(stdout) || fclose(stdout) == 0) {
+        return status;
+    }
+    return terminal_report(EXIT_FAILURE, "standard output cannot be written: %s", strerror(errno));
+}
+
+/* ---- Contacts ---------------------------------------------------------------------------------------------------------------- */
+
+/* Line feeds in JSON stand outside its strings, as mere white space. What a terminal would obey stands within them, where its
+ * escape means the same. */
+static void print_json(const char *json) {
+    while (*json != '\0') {
+        const size_t length = strcspn(json, "\t\n\r");
+        terminal_write(stdout, json, length);
+        json += length;
+        if (*json != '\0') {
+            fputc(' ', stdout);
+            json++;
+        }
+    }
+    fputc('\n', stdout);
+}
+
+/* Returns EXIT_SUCCESS, or EXIT_FAILURE with a report. */
+static int print_contact(const struct run *run, const reply_sequence_contact *contact) {
+    if (run->options->is_json) {
+        print_json(contact->json);
+    } else {
+        fputs(run->printed > 0 ? "\n" : "", stdout);
+        card_write(stdout, contact, time(NULL), run->use_colour);
+    }
+    return flush_output();
+}
+
+/* Stops the call where standard output cannot be written. */
+static int on_contact(size_t index, reply_result result, reply_sequence_contact *contact, const reply_error *error,
+                      void *user_data) {
+    struct run *run = user_data;
+    (void)index; /* contact and error both name their ids */
+    erase_progress(run);
+    if (result != REPLY_OK) {
+        terminal_report(EXIT_FAILURE, "%s", error->message);
+        run->failed++;
+    } else if (print_contact(run, contact) == EXIT_SUCCESS) {
+        run->printed++;
+    } else {
+        run->failed++;
+    }
+    reply_sequence_contact_free(contact);
+    show_progress(run);
+    return ferror(stdout);
+}
+
+/* ---- The program ------------------------------------------------------------------------------------------------------------- */
+
+static reply_result configure(reply_client *client, struct run *run, reply_error *error) {
+    const struct options *options = run->options;
+    reply_result result = reply_client_set_user_agent(client, "get_sequence_contact", error);
+    if (result == REPLY_OK && options->base_url != NULL) {
+        result = reply_client_set_base_url(client, options->base_url, error);
+    }
+    if (result == REPLY_OK && options->ca_file != NULL) {
+        result = reply_client_set_ca_file(client, options->ca_file, error);
+    }
+    if (result == REPLY_OK && options->timeout_ms > 0) {
+        result = reply_client_set_timeout_ms(client, options->timeout_ms, error);
+    }
+    if (result == REPLY_OK) {
+        result = reply_client_set_log(client, on_log, run, error);
+    }
+    return result;
+}
+
+static int report_refusal(const reply_error *error) {
+    return terminal_report(error->result == REPLY_ERROR_INVALID_ARGUMENT ? EXIT_WRONG_USAGE : EXIT_FAILURE, "%s", error->message);
+}
+
+static int fetch_with(reply_client *client, struct run *run) {
+    const struct options *options = run->options;
+    reply_error error;
+    if (configure(client, run, &error) != REPLY_OK) {
+        return report_refusal(&error);
+    }
+    show_progress(run);
+    const reply_result result = reply_get_sequence_contacts(client, options->sequence_id, options->contact_ids,
+                                                            options->contact_count, on_contact, run, &error);
+    erase_progress(run);
+    return result == REPLY_OK && run->failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+static int fetch(const struct options *options) {
+    const char *api_key = getenv("REPLY_API_KEY");
+    const char *no_colour = getenv("NO_COLOR");
+    const bool allows_colour = no_colour == NULL || *no_colour == '\0';
+    struct run run = {.options = options,
+                      .use_colour = allows_colour && terminal_is_capable(stdout),
+                      .can_show_progress = terminal_is_capable(stderr)};
+    reply_client *client = NULL;
+    reply_error error;
+    if (api_key == NULL || *api_key == '\0') {
+        return terminal_report(EXIT_WRONG_USAGE, "the environment variable REPLY_API_KEY is not set: put the API key there");
+    }
+    if (reply_client_create(api_key, &client, &error) != REPLY_OK) {
+        return report_refusal(&error);
+    }
+    const int status = fetch_with(client, &run);
+    reply_client_destroy(client);
+    return status;
+}
+
+/* The number of a standard stream that is closed would go to a connection, which the output would then be written to. A file that
+ * can neither be written nor has anything to read takes it. */
+static void occupy_standard_streams(void) {
+    int descriptor = 0;
+    do {
+        descriptor = open("/dev/null", O_RDONLY);
+    } while (descriptor >= 0 && descriptor <= STDERR_FILENO);
+    if (descriptor >= 0) {
+        close(descriptor);
+    }
+}
+
+static int perform(const struct options *options) {
+    switch (options->task) {
+    case OPTIONS_SHOW_HELP:
+        fputs(options_help, stdout);
+        return flush_output();
+    case OPTIONS_SHOW_VERSION:
+        printf("get_sequence_contact %s\n", reply_version());
+        return flush_output();
+    default:
+        return fetch(options);
+    }
+}
+
+int main(int argument_count, char **arguments) {
+    struct options options;
+    occupy_standard_streams();
+    setvbuf(stderr, NULL, _IOLBF, BUFSIZ); /* a line is written as one */
+    signal(SIGPIPE, SIG_IGN);              /* a connection that breaks, or a reader that has gone, is an error like others */
+    int status = options_read(argument_count, arguments, &options);
+    if (status == EXIT_SUCCESS) {
+        status = perform(&options);
+    }
+    options_free(&options);
+    return close_output(status);
+}
