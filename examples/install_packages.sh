@@ -1,5 +1,5 @@
-# install_packages.sh - for scripts to read in: install_packages PACKAGE... installs the Debian packages that are missing. Where that
-# cannot be done it says which are needed and goes on, since they may be there under other names.
+# install_packages.sh - for scripts to read in: install_packages PACKAGE... installs the Debian packages that are missing. Where
+# that cannot be done it says which are needed and goes on, since they may be there under other names.
 
 install_packages() {
     if ! command -v apt-get >/dev/null 2>&1; then

@@ -18,8 +18,8 @@
  * cJSON keeps a global that every parse writes. The library's own parses take turns; where the host, or another library in the
  * process, parses with cJSON in another thread at the same time, that is a data race which only the host can prevent.
  *
- * Signals. The library sets no handler. With a libcurl older than 7.87 and OpenSSL, a TLS connection that breaks while it is written
- * to may raise SIGPIPE, which the host then ignores by itself.
+ * Signals. The library sets no handler. With a libcurl older than 7.87 and OpenSSL, a TLS connection that breaks while it is
+ * written to may raise SIGPIPE, which the host then ignores by itself.
  *
  * Fork. A client belongs to the process that created it. In a child a call with it is refused, an interrupt does nothing, and
  * destroying it frees its memory but leaves the parent's connections alone. A client that is created in the child works.
@@ -251,9 +251,10 @@ REPLY_API reply_result reply_client_set_max_concurrency(reply_client *client, in
  *     attempt 1 GET /v4/sequences/100/contacts/12345: 503 in 87 ms
  *     wait 412 ms: HTTP 503, retry 1 of 3
  *
- * The words "attempt" and "wait <ms> ms" are fixed: programs may read them. After the colon stands the HTTP status, or the name of
- * the result where there is none. No line holds the API key, or anything of a contact but its ids. It is called on the thread of
- * the call, perhaps on several threads at once; it must not throw, longjmp or destroy the client.
+ * The words "attempt" and "wait <ms> ms" are fixed: programs may read them. After the attempt's colon stands the HTTP status, or
+ * the name of the result where there is none; a wait for a rate limit reads "wait 41000 ms: rate limit". No line holds the API key,
+ * or anything of a contact but its ids. It is called on the thread of the call, perhaps on several threads at once; it must not
+ * throw, longjmp or destroy the client.
  */
 typedef void (*reply_log_fn)(const char *line, void *user_data);
 
@@ -290,8 +291,8 @@ REPLY_API reply_result reply_get_sequence_contact(reply_client *client, int64_t 
 /*
  * Receives one of many contacts: contact_ids[index], with result REPLY_OK and its contact, which is the callback's to free with
  * reply_sequence_contact_free; or with its error's result and contact NULL. error is never NULL and is valid until the callback
- * returns. Returns 0 to go on; anything else stops the call. It may call the library, also with the same client; it must not throw,
- * longjmp or destroy the client.
+ * returns; its message names the contact. Returns 0 to go on; anything else stops the call. It may call the library, also with the
+ * same client; it must not throw, longjmp or destroy the client.
  */
 typedef int (*reply_contact_fn)(size_t index, reply_result result, reply_sequence_contact *contact, const reply_error *error,
                                 void *user_data);

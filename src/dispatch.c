@@ -191,10 +191,19 @@ static void read_response(const struct run *run, const struct slot *slot, const 
 
 /* ---- Retry or deliver -------------------------------------------------------------------------------------------------------- */
 
+/* Says once that the gate holds back what would be sent before it opens. */
+static void announce_gate(struct run *run, int64_t now, int64_t gate_ms) {
+    for (int32_t i = 0; i < run->slot_count && run->announced_gate_ms < gate_ms; i++) {
+        if (run->slots[i].state == SLOT_WAITING && run->slots[i].due_ms < gate_ms) {
+            run->announced_gate_ms = gate_ms;
+            log_wait(run, gate_ms - now, "rate limit");
+        }
+    }
+}
+
 /* Keeps a slot for another attempt where one is due and its wait ends before the deadline. */
-static bool schedule_retry(const struct run *run, struct slot *slot, const reply_error *error, struct retry_decision decision,
-                           int64_t gate_ms) {
-    const int64_t now = run->call->transport->now_ms();
+static bool schedule_retry(struct run *run, struct slot *slot, const reply_error *error, struct retry_decision decision,
+                           int64_t now, int64_t gate_ms) {
     const int64_t deadline_ms = run->call->deadline_ms;
     if (decision.action == RETRY_STOP || (decision.action == RETRY_WAIT && decision.wait_ms >= deadline_ms - now) ||
         (decision.action == RETRY_AT_GATE && gate_ms >= deadline_ms)) {
@@ -202,7 +211,9 @@ static bool schedule_retry(const struct run *run, struct slot *slot, const reply
     }
     slot->state = SLOT_WAITING;
     slot->due_ms = now;
-    if (decision.action == RETRY_WAIT) {
+    if (decision.action == RETRY_AT_GATE) {
+        announce_gate(run, now, gate_ms);
+    } else {
         char reason[96];
         slot->due_ms = now + decision.wait_ms;
         slot->retries++;
@@ -230,7 +241,7 @@ static void handle_failure(struct run *run, struct slot *slot, reply_result fail
         gate_ms = close_gate(run, now + error->retry_after_ms);
         error->retry_after_ms = gate_ms - now;
     }
-    if (run->end.result == REPLY_OK && schedule_retry(run, slot, error, decision, gate_ms)) {
+    if (run->end.result == REPLY_OK && schedule_retry(run, slot, error, decision, now, gate_ms)) {
         return;
     }
     if (run->end.result == REPLY_OK && (error->result == REPLY_ERROR_UNAUTHORIZED || decision.action == RETRY_AT_GATE ||
@@ -354,16 +365,6 @@ static int64_t time_to_wait(const struct run *run, int64_t now, int64_t gate_ms)
         }
     }
     return wait_ms;
-}
-
-/* Says once that the gate holds back what would be sent before it opens. */
-static void announce_gate(struct run *run, int64_t now, int64_t gate_ms) {
-    for (int32_t i = 0; i < run->slot_count && run->announced_gate_ms < gate_ms; i++) {
-        if (run->slots[i].state == SLOT_WAITING && run->slots[i].due_ms < gate_ms) {
-            run->announced_gate_ms = gate_ms;
-            log_wait(run, gate_ms - now, "rate limit");
-        }
-    }
 }
 
 static bool is_under_way(const struct run *run) {
