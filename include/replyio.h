@@ -73,7 +73,7 @@ typedef enum reply_result {
  */
 typedef struct reply_error {
     reply_result result;    /* what the function returned */
-    int32_t http_status;    /* the HTTP status of the last response; 0: no response */
+    int32_t http_status;    /* the HTTP status of the response that it is about; 0: it is about none */
     int32_t curl_code;      /* the CURLcode with which libcurl failed; 0: libcurl did not fail */
     int32_t attempts;       /* transfers begun, even where no connection came about */
     int64_t retry_after_ms; /* how long the server asks to wait, in milliseconds; -1: it did not say */

@@ -446,8 +446,8 @@ static void take_problem_member(const struct json_value *name, const struct json
     }
 }
 
-/* Adds a text to the detail, after separator where something stands there already. Both separators have a space, which no key has, so
- * no key can come about across one; where it has no room, nothing is added. */
+/* Adds a text to the detail, after separator where something stands there already. Both separators have a space, which no key has,
+ * so no key can come about across one; where it has no room, nothing is added. */
 static void add_detail(struct decode_problem *problem, const char *separator, const char *text, const char *key) {
     size_t used = strlen(problem->detail);
     if (used > 0) {

@@ -87,7 +87,7 @@ static const struct status_row {
     {408, 408, REPLY_ERROR_HTTP, "the service did not receive the request in time", "try again later"},
     {422, 422, REPLY_ERROR_BAD_REQUEST, "the service finds the request malformed", "check the ids and the headers that were added"},
     {429, 429, REPLY_ERROR_RATE_LIMITED, "the rate limit of this user, over all programs, is used up",
-     "wait as long as retry_after_ms says and send fewer requests"},
+     "wait as long as retry_after_ms says, or a minute where it is -1, and send fewer requests"},
     {500, 599, REPLY_ERROR_SERVER, "the service failed", "try again later"},
     {300, 399, REPLY_ERROR_HTTP, "the service redirects, which is not followed since it could hand the API key to another host",
      "check the base URL"},

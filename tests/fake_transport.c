@@ -16,7 +16,7 @@
 #include "error.h"
 
 /* The clock's beginning: not 0, so that a time that is taken for a span shows. */
-enum { CLOCK_BEGIN_MS = 5000000, MOST_SCRIPTS = 64, MOST_ACTIONS = 32, MOST_IDLE_TURNS = 10000 };
+enum { CLOCK_BEGIN_MS = 5000000, MOST_SCRIPTS = 64, MOST_ACTIONS = 32, MOST_IDLE_TURNS = 10000, MOST_EVENTS = 2000000 };
 
 struct fake_slot {
     bool is_in_flight;
@@ -92,6 +92,9 @@ static void give_up(const char *what) {
 }
 
 static struct fake_event *add_event(enum fake_kind kind) {
+    if (fake.event_count == MOST_EVENTS) {
+        give_up("never comes to an end");
+    }
     if (fake.event_count == fake.event_capacity) {
         fake.event_capacity = fake.event_capacity * 2 + 64;
         fake.events = realloc(fake.events, fake.event_capacity * sizeof *fake.events);

@@ -816,12 +816,14 @@ int getaddrinfo(const char *node, const char *service, const struct addrinfo *hi
         return real != NULL ? real(node, service, hints, result) : EAI_FAIL;
     }
     pthread_once(&lookups.once, init_lookups);
+    const struct timespec until = patience_ends();
+    int result_of_wait = 0;
     pthread_mutex_lock(&lookups.lock);
     lookups.waiting++;
     lookups.begun++;
     pthread_cond_broadcast(&lookups.changed);
-    while (!lookups.is_over) {
-        pthread_cond_wait(&lookups.changed, &lookups.lock);
+    while (!lookups.is_over && result_of_wait == 0) {
+        result_of_wait = pthread_cond_timedwait(&lookups.changed, &lookups.lock, &until);
     }
     lookups.waiting--;
     pthread_cond_broadcast(&lookups.changed);

@@ -969,6 +969,15 @@ static void test_ids_above_2_to_the_53(void **state) {
     assert_int_equal(get(*state, INT64_MAX, &error), REPLY_OK);
 }
 
+static void test_what_may_stand_before_a_contact(void **state) {
+    reply_error error;
+    FAKE_SCRIPT(7, {.body = "\xEF\xBB\xBF \r\n\t" CONTACT("7", "100")});
+    assert_int_equal(get(*state, 7, &error), REPLY_OK);
+    FAKE_SCRIPT(8, {.body = "\xEF\xBB\xBF \r\n\t"});
+    get(*state, 8, &error);
+    check_error(&error, REPLY_ERROR_INVALID_RESPONSE, 1, 200, 0, -1);
+}
+
 /* ---- Arguments --------------------------------------------------------------------------------------------------------------- */
 
 static void check_refused(reply_client *client, int64_t sequence_id, int64_t contact_id, const char *words) {
@@ -1190,6 +1199,7 @@ int main(void) {
         TEST(test_another_contact_is_refused),
         TEST(test_another_sequence_is_refused),
         TEST(test_ids_above_2_to_the_53),
+        TEST(test_what_may_stand_before_a_contact),
         TEST(test_bad_arguments),
         TEST(test_no_memory_for_a_session),
         TEST(test_response_files),

@@ -242,9 +242,9 @@ static void test_retries_are_each_contacts_own(void **state) {
     set_concurrency(*state, 1);
     set_retries(*state, 2);
     FAKE_RANDOM(UINT32_MAX);
-    for (int64_t id = 1; id <= 3; id++) {
-        FAKE_SCRIPT(id, {.http_status = 503});
-    }
+    FAKE_SCRIPT(1, {.http_status = 503});
+    FAKE_SCRIPT(2, {.http_status = 503});
+    FAKE_SCRIPT(3, {.http_status = 503});
     run_whole(&call, REPLY_OK);
     CHECK_STARTS(0, 500, 1500, 1500, 2000, 3000, 3000, 3500, 4500, 4500);
     for (size_t i = 0; i < 3; i++) {
@@ -642,6 +642,17 @@ static void test_an_answer_at_the_deadline(void **state) {
     check_delivery(&call, 0, 0, 1000, REPLY_OK, 1);
     check_delivery(&call, 1, 1, 1000, REPLY_ERROR_TIMEOUT, 0);
     CHECK_STARTS(0);
+}
+
+/* A failure of another kind that comes at the deadline is that contact's own. */
+static void test_a_failure_at_the_deadline(void **state) {
+    struct call call = call_for(*state, 2);
+    set_concurrency(*state, 1);
+    set_timeout(*state, 1000);
+    FAKE_SCRIPT(2, {.takes_ms = 900, .http_status = 503});
+    run_whole(&call, REPLY_OK);
+    check_delivery(&call, 0, 0, 100, REPLY_OK, 1);
+    assert_int_equal(check_delivery(&call, 1, 1, 1000, REPLY_ERROR_SERVER, 1)->http_status, 503);
 }
 
 static void be_slow(struct call *call, size_t index) {
@@ -1137,6 +1148,7 @@ int main(void) {
         TEST(test_the_deadline_ends_the_call),
         TEST(test_timeout_of_the_last_contact),
         TEST(test_an_answer_at_the_deadline),
+        TEST(test_a_failure_at_the_deadline),
         TEST(test_a_slow_callback),
         TEST(test_the_interrupt_ends_the_call),
         TEST(test_interrupt_after_401),

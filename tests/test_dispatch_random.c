@@ -15,7 +15,7 @@
 #include "fake_transport.h"
 #include "replyio.h"
 
-enum { SEQUENCE = 100, SEED_COUNT = 20000, MOST_CONTACTS = 48, NOTE_INTERRUPT = MOST_CONTACTS };
+enum { SEQUENCE = 100, SEED_COUNT = 10000, MOST_CONTACTS = 48, NOTE_INTERRUPT = MOST_CONTACTS };
 
 /* ---- A schedule, all of it from its seed ------------------------------------------------------------------------------------- */
 

@@ -174,10 +174,15 @@ static int64_t interrupt_calls(reply_client *client, void (*await_hanging)(void 
     return longest;
 }
 
+/* Whether another try may come out better: what takes a second is not slow by the machine's load. */
+static bool may_try_again(int tries, int64_t best_ms) {
+    return tries < 5 && best_ms > loopback_slack_ms(50) && (tries == 0 || best_ms < loopback_slack_ms(1000));
+}
+
 /* The calls' one chance in five to be in time is for a machine under load; a library that is slow by itself has none. */
 static void check_interrupt(const struct loopback_step *script, int32_t retries, void (*await_hanging)(void *)) {
     int64_t best = INT64_MAX;
-    for (int try = 0; try < 5 && best > loopback_slack_ms(50); try++) {
+    for (int try = 0; may_try_again(try, best); try++) {
         struct loopback_server *server = loopback_start(script);
         reply_client *client = loopback_client(loopback_url(server));
         reply_client_set_max_retries(client, retries, NULL);
@@ -234,13 +239,13 @@ static void interrupts_a_trickle(void **state) {
 
 static void interrupts_a_retry_s_wait(void **state) {
     (void)state;
-    check_interrupt(SCRIPT(EXPECT, SEND("HTTP/1.1 503 No\r\nRetry-After: 60\r\nContent-Length: 0\r\n\r\n"), AGAIN), 1,
+    check_interrupt(SCRIPT(EXPECT, SEND("HTTP/1.1 503 No\r\nRetry-After: 5\r\nContent-Length: 0\r\n\r\n"), AGAIN), 1,
                     await_all_waits);
 }
 
 static void interrupts_a_rate_limit_s_wait(void **state) {
     (void)state;
-    check_interrupt(SCRIPT(EXPECT, SEND("HTTP/1.1 429 No\r\nRetry-After: 60\r\nContent-Length: 0\r\n\r\n"), AGAIN), 1,
+    check_interrupt(SCRIPT(EXPECT, SEND("HTTP/1.1 429 No\r\nRetry-After: 5\r\nContent-Length: 0\r\n\r\n"), AGAIN), 1,
                     await_all_waits);
 }
 
@@ -248,7 +253,7 @@ static void interrupts_a_rate_limit_s_wait(void **state) {
 static void interrupts_a_tls_handshake(void **state) {
     int64_t best = INT64_MAX;
     (void)state;
-    for (int try = 0; try < 5 && best > loopback_slack_ms(50); try++) {
+    for (int try = 0; may_try_again(try, best); try++) {
         char url[64];
         struct loopback_server *server = loopback_start(SCRIPT(EXPECT_BYTES, MARK, AWAIT_CLOSE));
         snprintf(url, sizeof url, "https://127.0.0.1:%d/v4", loopback_port(server));
@@ -272,7 +277,7 @@ static void await_all_connecting(void *port) {
 static void interrupts_a_connect(void **state) {
     int64_t best = INT64_MAX;
     (void)state;
-    for (int try = 0; try < 5 && best > loopback_slack_ms(50); try++) {
+    for (int try = 0; may_try_again(try, best); try++) {
         char url[64];
         int port = loopback_full_port();
         snprintf(url, sizeof url, "http://127.0.0.1:%d/v4", port);
@@ -286,7 +291,7 @@ static void interrupts_a_connect(void **state) {
 static void interrupts_a_name_look_up(void **state) {
     int64_t best = INT64_MAX;
     (void)state;
-    for (int try = 0; try < 5 && best > loopback_slack_ms(50); try++) {
+    for (int try = 0; may_try_again(try, best); try++) {
         const int64_t took = interrupt_calls(loopback_client("https://" LOOPBACK_DEAD_NAME "/v4"), await_all_lookups, NULL);
         best = took < best ? took : best;
         loopback_stop_all(NULL);

@@ -1,0 +1,217 @@
+#!/bin/sh
+# run.sh SOURCE: installs the library of the folder SOURCE, shared and static, and uses it in every way that the README names, and more:
+# each way as C99, C11, C17, C++11 and C++20, with warnings as errors, run, and its output compared. What is installed is compared with
+# lists in tests/fixtures.
+set -eu
+source=$(CDPATH='' cd -- "$1" && pwd)
+here=$source/tests/packaging
+fixtures=$source/tests/fixtures
+cc=${CC:-cc}
+cxx=${CXX:-c++}
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+unset DESTDIR CMAKE_PREFIX_PATH CMAKE_BUILD_TYPE PKG_CONFIG_PATH LD_LIBRARY_PATH
+passed=0
+failed=0
+
+# ---- Helpers ----
+
+# check NAME COMMAND...: the command succeeds. Its output is shown only if it fails.
+check() {
+    checked=$1
+    shift
+    if "$@" >"$work/log" 2>&1; then
+        passed=$((passed + 1))
+    else
+        failed=$((failed + 1))
+        echo "FAILED: $checked"
+        cat "$work/log"
+    fi
+}
+not() { ! "$@"; }
+
+# says TEXT COMMAND...: the command succeeds and prints that line.
+says() {
+    text=$1
+    shift
+    output=$("$@") && [ "$output" = "$text" ] || { echo "not \"$text\" but: $output"; return 1; }
+}
+consumer_says="0.1.0: contact 12345 is Active"
+
+build() { # FOLDER CMAKE_ARGUMENT...
+    folder=$1
+    shift
+    cmake -B "$folder" "$@" && cmake --build "$folder" -j "$(getconf _NPROCESSORS_ONLN)"
+}
+
+languages="c99 c11 c17 c++11 c++20"
+if ! { echo 'int main() {}' >"$work/probe.cpp" && $cxx "$work/probe.cpp" -o "$work/probe" 2>/dev/null; }; then
+    echo "skipped: C++, without a compiler that builds it"
+    languages="c99 c11 c17"
+fi
+
+# compile PROGRAM LANGUAGE FLAG...: the consumer, by a plain compiler.
+compile() {
+    program=$1
+    language=$2
+    shift 2
+    compiler=$cc
+    kind=c
+    case $language in c++*) compiler=$cxx kind=c++ ;; esac
+    $compiler -std="$language" -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wundef -Werror -x "$kind" "$here/consumer.c" -x none \
+        -o "$program" "$@"
+}
+
+use_by_compiler() { # NAME FLAG...
+    name=$1
+    shift
+    for language in $languages; do
+        check "$name, $language: compile" compile "$work/program" "$language" "$@"
+        check "$name, $language: run" says "$consumer_says" env LD_LIBRARY_PATH="$library_path" "$work/program"
+    done
+}
+
+use_by_cmake() { # NAME FOLDER CMAKE_ARGUMENT...
+    name=$1
+    folder=$2
+    shift 2
+    check "$name: build" build "$folder" -S "$here" "$@"
+    for language in $languages; do
+        check "$name, $language: run" says "$consumer_says" "$folder/consumer_$(echo "$language" | sed 's/++/xx/')"
+    done
+}
+
+lists_the_same() { # LIST: the installed files
+    (cd "$prefix" && find . -type f -o -type l) | sed 's,^\./,,' | LC_ALL=C sort | diff "$1" -
+}
+
+# No text file that is installed knows where it was built or installed.
+knows_no_place() { not grep -rIlF -e "$source" -e "$work" "$prefix"; }
+
+# ---- Installed trees: shared and static, each moved after its installation ----
+
+for kind in shared static; do
+    shared=OFF
+    [ $kind = static ] || shared=ON
+    check "$kind: build" build "$work/$kind" -S "$source" -DBUILD_SHARED_LIBS=$shared -DREPLYIO_BUILD_TESTS=OFF \
+        -DCMAKE_INSTALL_PREFIX="$work/first" -DCMAKE_INSTALL_LIBDIR=lib
+    check "$kind: install" cmake --install "$work/$kind"
+    prefix=$work/moved/$kind
+    mkdir -p "$work/moved"
+    mv "$work/first" "$prefix"
+    library_path=
+    [ $kind = static ] || library_path=$prefix/lib
+
+    check "$kind: the installed files" lists_the_same "$fixtures/installed_$kind.txt"
+    check "$kind: no path of the build" knows_no_place
+    check "$kind: the licence" cmp "$source/LICENSE" "$prefix/share/doc/replyio/LICENSE"
+    check "$kind: the example program" says "get_sequence_contact 0.1.0" "$prefix/bin/get_sequence_contact" --version
+
+    use_by_cmake "$kind, find_package" "$work/find_package_$kind" -DHOW=find_package -DCMAKE_PREFIX_PATH="$prefix"
+
+    pc() { PKG_CONFIG_PATH="$prefix/lib/pkgconfig" pkg-config "$@" replyio; }
+    check "$kind, pkg-config: version" says 0.1.0 pc --modversion
+    if [ $kind = shared ]; then
+        check "shared, pkg-config: requires" says "" pc --print-requires
+        check "shared, pkg-config: requires privately" says "libcurl
+libcjson" pc --print-requires-private
+        check "shared, pkg-config: no library but our own" not sh -c 'echo "$1" | grep curl' sh "$(pc --libs)"
+    else
+        check "static, pkg-config: requires" says "libcurl
+libcjson" pc --print-requires
+    fi
+    # The flags are separate words.
+    # shellcheck disable=SC2046
+    use_by_compiler "$kind, pkg-config" $(pc --cflags --libs)
+done
+
+# ---- The shared library by itself ----
+
+prefix=$work/moved/shared
+library_path=$prefix/lib
+use_by_compiler "plain -lreplyio" -I"$prefix/include" -L"$library_path" -lreplyio
+needs() { readelf -d "$1" | grep "$2"; }
+check "the library's name" needs "$library_path/libreplyio.so" 'SONAME.*\[libreplyio\.so\.0\]'
+check "a program needs libreplyio.so.0" needs "$work/program" 'NEEDED.*\[libreplyio\.so\.0\]'
+check "a program does not need libcurl" not needs "$work/program" 'NEEDED.*curl'
+
+# ---- Within another project ----
+
+has_one_test() { (cd "$1" && ctest -N) | grep '^Total Tests: 1$'; }
+installs_only() { cmake --install "$1" --prefix "$1/installed" && says "$2" sh -c 'cd "$1" && find . -type f' sh "$1/installed"; }
+for how in add_subdirectory FetchContent; do
+    use_by_cmake "$how" "$work/$how" -DHOW=$how -DSOURCE="$source" -DCMAKE_BUILD_TYPE=Debug -DBUILD_TESTING=ON
+    check "$how: static by default" [ -n "$(find "$work/$how" -name libreplyio.a)" ]
+    check "$how: none of our tests" has_one_test "$work/$how"
+    check "$how: nothing of ours is installed" installs_only "$work/$how" ./bin/consumer_c99
+done
+use_by_cmake "FetchContent, shared" "$work/FetchContent_shared" -DHOW=FetchContent -DSOURCE="$source" -DBUILD_SHARED_LIBS=ON
+check "FetchContent, shared: shared" needs "$work/FetchContent_shared/consumer_c99" 'NEEDED.*\[libreplyio\.so\.0\]'
+
+# ---- Folders that are absolute, as some systems give them ----
+
+check "absolute folders: configure" cmake -S "$source" -B "$work/absolute" -DREPLYIO_BUILD_TESTS=OFF -DBUILD_SHARED_LIBS=ON \
+    -DCMAKE_INSTALL_PREFIX="$work/one" -DCMAKE_INSTALL_LIBDIR="$work/two/lib" -DCMAKE_INSTALL_INCLUDEDIR="$work/three/include"
+check "absolute folders: build" cmake --build "$work/absolute"
+check "absolute folders: install" cmake --install "$work/absolute"
+library_path=$work/two/lib
+# shellcheck disable=SC2046
+use_by_compiler "absolute folders" $(PKG_CONFIG_PATH="$library_path/pkgconfig" pkg-config --cflags --libs replyio)
+
+# ---- What is missing is named, and fatal only where it is required ----
+
+names_what_is_missing() { # WHAT CMAKE_ARGUMENT...
+    what=$1
+    shift
+    rm -rf "$work/missing"
+    not cmake -B "$work/missing" "$@" >"$work/missing.log" 2>&1 && grep "$what" "$work/missing.log" && not grep 'not found' "$work/missing.log"
+}
+no_curl=-DCMAKE_DISABLE_FIND_PACKAGE_CURL=ON
+no_cjson="-DCMAKE_DISABLE_FIND_PACKAGE_cJSON=ON -DCMAKE_DISABLE_FIND_PACKAGE_PkgConfig=ON"
+for how in "$source" "$here"; do
+    set -- -S "$how" -DHOW=find_package -DCMAKE_PREFIX_PATH="$work/moved/static" -DREPLYIO_BUILD_TESTS=OFF
+    check "without libcurl: $how" names_what_is_missing CURL "$@" $no_curl
+    # The arguments are separate words.
+    # shellcheck disable=SC2086
+    check "without cJSON: $how" names_what_is_missing PkgConfig "$@" $no_cjson
+done
+check "without cJSON's CMake package" build "$work/without_package" -S "$source" -DREPLYIO_BUILD_TESTS=OFF \
+    -DCMAKE_DISABLE_FIND_PACKAGE_cJSON=ON
+
+# ---- The declarations for bindings, and the pages ----
+
+prefix=$work/moved/shared
+set -- "$prefix/lib/libreplyio.so" "$prefix/share/replyio/replyio.cdef.h" "$fixtures/abi.txt"
+if python3 -c 'import cffi' 2>/dev/null; then
+    check "the declarations in Python" says "0.1.0 9007199254740993 Active True" python3 "$here/cdef.py" "$@"
+else
+    echo "skipped: the declarations in Python, without cffi"
+fi
+if command -v luajit >/dev/null 2>&1; then
+    check "the declarations in LuaJIT" says "0.1.0 9007199254740993 Active true" luajit "$here/cdef.lua" "$@"
+else
+    echo "skipped: the declarations in LuaJIT, without it"
+fi
+
+names_each() { # PAGE NAME...
+    page=$1
+    shift
+    for name in "$@"; do
+        grep -q -e " $name\>" "$page" || { echo "$name is missing"; return 1; }
+    done
+}
+# shellcheck disable=SC2046
+check "each function in replyio(3)" names_each "$prefix/share/man/man3/replyio.3" $(cat "$fixtures/exported_symbols.txt")
+# shellcheck disable=SC2046
+check "each option in get_sequence_contact(1)" names_each "$prefix/share/man/man1/get_sequence_contact.1" \
+    $("$prefix/bin/get_sequence_contact" --help | sed -n 's/^  -\(-[a-z-]*\).*/\1/p')
+if command -v groff >/dev/null 2>&1; then
+    for page in "$prefix"/share/man/man*/*; do
+        check "$page: no warnings" says "" sh -c 'groff -mandoc -Tutf8 -ww "$1" 2>&1 >/dev/null' sh "$page"
+    done
+else
+    echo "skipped: warnings of the manual pages, without groff"
+fi
+
+echo "$passed passed, $failed failed"
+[ "$failed" -eq 0 ]
