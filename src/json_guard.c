@@ -78,18 +78,12 @@ static bool scan_escape(struct scanner *scanner, struct json_value *string) {
         return false;
     }
     if (unit >= 0xD800 && unit <= 0xDBFF && scanner->end - scanner->at >= 2 && memcmp(scanner->at, "\\u", 2) == 0) {
-        const char *second = scanner->at;
         scanner->at += 2;
         if (!scan_code_unit(scanner, &unit)) {
             return false;
         }
-        if (unit >= 0xDC00 && unit <= 0xDFFF) {
-            return true;
-        }
-        scanner->at = second;
-        unit = 0xD800;
-    }
-    if (unit == 0 || (unit >= 0xD800 && unit <= 0xDFFF)) {
+        string->is_not_text = string->is_not_text || unit < 0xDC00 || unit > 0xDFFF;
+    } else if (unit == 0 || (unit >= 0xD800 && unit <= 0xDFFF)) {
         string->is_not_text = true;
     }
     return true;

@@ -220,7 +220,11 @@ struct buffer {
 
 /* The headers that are kept. */
 enum header { CONTENT_TYPE, CONTENT_LENGTH, RETRY_AFTER, DATE, REQUEST_ID, HEADER_COUNT };
-static const char *const header_names[HEADER_COUNT] = {"Content-Type", "Content-Length", "Retry-After", "Date", "X-Request-Id"};
+static const struct {
+    const char *name;
+    size_t length;
+} kept_headers[HEADER_COUNT] = {
+    {"Content-Type", 12}, {"Content-Length", 14}, {"Retry-After", 11}, {"Date", 4}, {"X-Request-Id", 12}};
 
 struct transfer {
     CURL *easy; /* NULL: the slot was never used */
@@ -270,7 +274,7 @@ static bool keep_header(struct transfer *transfer, const char *line, size_t leng
     const char *colon = memchr(line, ':', length);
     const size_t name_length = colon != NULL ? (size_t)(colon - line) : 0;
     for (int i = 0; i < HEADER_COUNT; i++) {
-        if (strlen(header_names[i]) == name_length && text_equals_ignoring_case(line, header_names[i], name_length)) {
+        if (kept_headers[i].length == name_length && text_equals_ignoring_case(line, kept_headers[i].name, name_length)) {
             const char *first = colon + 1;
             const char *end = line + length;
             while (first < end && (*first == ' ' || *first == '\t')) {

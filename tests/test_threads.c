@@ -557,6 +557,31 @@ static void forks_at_any_moment(void **state) {
     }
 }
 
+static void *interrupt_all_the_time(void *context) {
+    struct stormed *stormed = context;
+    while (!atomic_load(stormed->is_over)) {
+        reply_client_interrupt(stormed->client);
+    }
+    return NULL;
+}
+
+/* The client's lock is as good as always held, and never let go in the child: nothing there may wait for it. */
+static void waits_for_no_lock_that_the_parent_held(void **state) {
+    struct loopback_server *server = loopback_start(answers);
+    reply_client *client = loopback_client(loopback_url(server));
+    atomic_bool is_over = false;
+    struct stormed stormed = {.client = client, .is_over = &is_over};
+    (void)state;
+    assert_int_equal(loopback_fetch(client, NULL), REPLY_OK);
+    start_thread(&stormed.thread, interrupt_all_the_time, &stormed);
+    for (int i = 0; i < 20; i++) {
+        assert_child(use_and_destroy_the_parent_s_client, client, loopback_url(server));
+    }
+    atomic_store(&is_over, true);
+    pthread_join(stormed.thread, NULL);
+    assert_int_equal(loopback_fetch(client, NULL), REPLY_OK);
+}
+
 /* ---- Signals ---------------------------------------------------------------------------------------------------------------- */
 
 static volatile sig_atomic_t alarms;
@@ -721,6 +746,7 @@ int main(void) {
         WIRE_TEST(leaves_the_parent_s_connection_alone),
         WIRE_TEST(leaves_a_call_under_way_alone),
         WIRE_TEST(forks_at_any_moment),
+        WIRE_TEST(waits_for_no_lock_that_the_parent_held),
         cmocka_unit_test_teardown(waits_on_through_signals, end_storm_and_stop_all),
         cmocka_unit_test_teardown(transfers_on_through_signals, end_storm_and_stop_all),
         cmocka_unit_test_teardown(times_out_through_signals, end_storm_and_stop_all),

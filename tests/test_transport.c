@@ -2,12 +2,14 @@
  * the answers that a server may well give. The faults stand in test_wire.c. */
 #include <fcntl.h>
 #include <inttypes.h>
+#include <pthread.h>
 #include <regex.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -189,26 +191,62 @@ static int count_contact(size_t index, reply_result result, reply_sequence_conta
     return 0;
 }
 
-static void keeps_the_connections_over_many_contacts(void **state) {
+/* Counts, of the contacts 1 to count fetched in one call, those that come right and at the first attempt. */
+static int fetch_many(reply_client *client, int64_t sequence_id, int count) {
     int64_t ids[40];
-    (void)state;
-    for (int i = 0; i < 40; i++) {
+    int counts[40] = {0};
+    int right = 0;
+    for (int i = 0; i < count; i++) {
         ids[i] = i + 1;
     }
-    for (int concurrency = 1; concurrency <= 4; concurrency += 3) {
-        int counts[40] = {0};
-        struct loopback_server *server = loopback_start(answers);
-        reply_client *client = loopback_client(loopback_url(server));
-        assert_int_equal(reply_client_set_max_concurrency(client, concurrency, NULL), REPLY_OK);
-        assert_int_equal(loopback_fetch_ids(client, 7, 1, NULL), REPLY_OK);
-        assert_int_equal(reply_get_sequence_contacts(client, 7, ids, 40, count_contact, counts, NULL), REPLY_OK);
-        assert_int_equal(loopback_fetch_ids(client, 7, 1, NULL), REPLY_OK);
-        for (int i = 0; i < 40; i++) {
-            assert_int_equal(counts[i], 1);
-        }
-        assert_int_equal(loopback_requests(server), 42);
-        assert_in_range(loopback_connections(server), 1, concurrency);
+    assert_int_equal(reply_get_sequence_contacts(client, sequence_id, ids, (size_t)count, count_contact, counts, NULL), REPLY_OK);
+    for (int i = 0; i < count; i++) {
+        right += counts[i] == 1;
     }
+    return right;
+}
+
+static void keeps_one_connection_over_many_contacts(void **state) {
+    struct loopback_server *server = loopback_start(answers);
+    reply_client *client = loopback_client(loopback_url(server));
+    (void)state;
+    assert_int_equal(reply_client_set_max_concurrency(client, 1, NULL), REPLY_OK);
+    assert_int_equal(loopback_fetch_ids(client, 7, 1, NULL), REPLY_OK);
+    assert_int_equal(fetch_many(client, 7, 40), 40);
+    assert_int_equal(loopback_fetch_ids(client, 7, 1, NULL), REPLY_OK);
+    assert_int_equal(loopback_requests(server), 42);
+    assert_int_equal(loopback_connections(server), 1);
+}
+
+/* Answers the six of a call only when all are there, which takes six connections. */
+static void *release_after_seven_requests(void *server) {
+    const int64_t until = loopback_now_ms() + loopback_slack_ms(LOOPBACK_PATIENCE_MS);
+    while (loopback_requests(server) < 7 && loopback_now_ms() < until) {
+        nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+    }
+    loopback_release(server);
+    return NULL;
+}
+
+/* The first answer tells libcurl that the server's connections carry one request at a time. */
+static void keeps_as_many_connections_as_one_call_uses(void **state) {
+    static const struct loopback_step first[] = {EXPECT, ANSWER, EXPECT, AWAIT_RELEASE, ANSWER, AGAIN};
+    static const struct loopback_step other[] = {EXPECT, AWAIT_RELEASE, ANSWER, AGAIN};
+    struct loopback_server *server = loopback_start_two(first, other);
+    reply_client *client = loopback_client(loopback_url(server));
+    pthread_t releaser;
+    (void)state;
+    assert_int_equal(reply_client_set_max_concurrency(client, 6, NULL), REPLY_OK);
+    assert_int_equal(loopback_fetch(client, NULL), REPLY_OK);
+    assert_int_equal(pthread_create(&releaser, NULL, release_after_seven_requests, server), 0);
+    const int right = fetch_many(client, 8, 6);
+    pthread_join(releaser, NULL);
+    assert_int_equal(right, 6);
+    for (int i = 0; i < 5; i++) {
+        assert_int_equal(fetch_many(client, 8, 40), 40);
+    }
+    assert_int_equal(loopback_requests(server), 207);
+    assert_int_equal(loopback_connections(server), 6);
 }
 
 /* A server that closes after its answer, as HTTP/1.0 does: the next call must not stumble over it. */
@@ -471,6 +509,17 @@ static void bounds_the_headers_at_256_kib(void **state) {
     (void)state;
     assert_int_equal(fetch_from(SCRIPT(EXPECT, SEND_TEXT(headers_of(256 * 1024)), SEND_CONTACT(300)), NULL), REPLY_OK);
     assert_too_large_at_once(SCRIPT(EXPECT, SEND_TEXT(headers_of(256 * 1024 + 1)), SEND_CONTACT(300), AWAIT_CLOSE));
+}
+
+/* Each response's by itself: a client does not run out of room. */
+static void counts_the_headers_of_each_response(void **state) {
+    struct loopback_server *server = loopback_start(SCRIPT(EXPECT, SEND_TEXT(headers_of(200 * 1024)), SEND_CONTACT(300), AGAIN));
+    reply_client *client = loopback_client(loopback_url(server));
+    (void)state;
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(loopback_fetch(client, NULL), REPLY_OK);
+    }
+    assert_int_equal(loopback_connections(server), 1);
 }
 
 static void bounds_a_header_line(void **state) {
@@ -856,6 +905,9 @@ static const struct proxy_case {
      {EXPECT, SEND("HTTP/1.1 302 Go\r\nLocation: http://127.0.0.1:9/\r\nContent-Length: 0\r\n\r\n")},
      REPLY_ERROR_NETWORK,
      2},
+    {"header lines without end", {EXPECT, SEND("HTTP/1.1 200 Yes\r\n"), SEND_ENDLESSLY("X-Flood: 1\r\n")}, REPLY_ERROR_NETWORK, 2},
+    {"a header line without end", {EXPECT, SEND("HTTP/1.1 200 Yes\r\nX-Long: "), SEND_ENDLESSLY("x")}, REPLY_ERROR_NETWORK, 2},
+    {"an endless body", {EXPECT, SEND("HTTP/1.1 403 No\r\n\r\n"), SEND_ENDLESSLY("x")}, REPLY_ERROR_NETWORK, 2},
     {"garbage", {EXPECT, SEND("\x01\x02\x03 garbage\r\n\r\n")}, REPLY_ERROR_NETWORK, 2},
     {"closes", {EXPECT}, REPLY_ERROR_NETWORK, 2},
     {"resets", {EXPECT, RESET}, REPLY_ERROR_NETWORK, 2},
@@ -1041,6 +1093,7 @@ static const char *const bad_urls[] = {
     "https:\\\\api.reply.io",
     "https://api.reply.io\\@evil.com",
     "https://api.reply.io\\v4",
+    "https://api.reply.io/a\\b",
     "http://evil.com\\@127.0.0.1",
     "http://127.0.0.1\\.evil.com",
     /* ports and brackets */
@@ -1112,7 +1165,8 @@ int main(void) {
         WIRE_TEST(reads_no_netrc),
         WIRE_TEST(keeps_the_connection_over_calls),
         WIRE_TEST(keeps_the_connection_over_failures_with_a_status),
-        WIRE_TEST(keeps_the_connections_over_many_contacts),
+        WIRE_TEST(keeps_one_connection_over_many_contacts),
+        WIRE_TEST(keeps_as_many_connections_as_one_call_uses),
         WIRE_TEST(makes_a_new_connection_where_the_server_closes),
         WIRE_TEST(speaks_to_ipv6_and_other_spellings_of_loopback),
         WIRE_TEST(reports_a_redirect_and_follows_none),
@@ -1127,6 +1181,7 @@ int main(void) {
         WIRE_TEST(takes_a_contact_of_exactly_1_mib),
         WIRE_TEST(refuses_a_contact_of_over_1_mib),
         WIRE_TEST(bounds_the_headers_at_256_kib),
+        WIRE_TEST(counts_the_headers_of_each_response),
         WIRE_TEST(bounds_a_header_line),
         WIRE_TEST(decides_by_status_where_a_body_is_endless),
         WIRE_TEST(reads_a_problem_of_64_kib),

@@ -1,0 +1,53 @@
+// libreplyio for C++11 and later: owners and exceptions over the C header. Whatever is thrown, a Contact frees its contact and a
+// Client its client; an error is copied from the stack into its exception.
+#ifndef REPLYIO_HPP
+#define REPLYIO_HPP
+
+#include <replyio.h>
+
+#include <cstdint>
+#include <memory>
+#include <stdexcept>
+
+namespace replyio {
+
+struct Free {
+    void operator()(reply_sequence_contact *contact) const noexcept {
+        reply_sequence_contact_free(contact);
+    }
+    void operator()(reply_client *client) const noexcept {
+        reply_client_destroy(client);
+    }
+};
+using Contact = std::unique_ptr<reply_sequence_contact, Free>;
+using Client = std::unique_ptr<reply_client, Free>;
+
+struct Error : std::runtime_error {
+    explicit Error(const reply_error &error) : std::runtime_error(error.message), details(error) {
+    }
+    reply_error details; // details.result says what failed
+};
+
+// Calls any of the header's functions that can fail, less its last argument: call(reply_client_set_timeout_ms, client.get(), 5000)
+template <typename Function, typename... Arguments> void call(Function function, Arguments... arguments) {
+    reply_error error;
+    if (function(arguments..., &error) != REPLY_OK) {
+        throw Error(error);
+    }
+}
+
+inline Client create_client(const char *api_key) {
+    reply_client *client = nullptr;
+    call(reply_client_create, api_key, &client);
+    return Client(client);
+}
+
+inline Contact get_sequence_contact(const Client &client, std::int64_t sequence_id, std::int64_t contact_id) {
+    reply_sequence_contact *contact = nullptr;
+    call(reply_get_sequence_contact, client.get(), sequence_id, contact_id, &contact);
+    return Contact(contact);
+}
+
+} // namespace replyio
+
+#endif

@@ -1,0 +1,265 @@
+// libreplyio for Node.js, by koffi: contacts of a Reply.io sequence, as objects and promises.
+//
+//     const client = new Client(apiKey);
+//     console.log((await client.getSequenceContact(100n, 12345n)).email);
+//     client.close();
+//
+// Who frees what: a contact is copied into a JavaScript object and the library's is freed at once, whatever happens on the way; an
+// error lies in memory of koffi's; the client is destroyed by close, by when its calls must have ended. Ids are BigInts: a Number
+// is exact only up to 2^53.
+
+import { promisify } from "node:util";
+import koffi from "koffi";
+
+// ---- The header's structures, member by member -------------------------------------------------------------------------------
+
+koffi.opaque("reply_client");
+
+const errorType = koffi.struct("reply_error", {
+  result: "int",
+  http_status: "int32_t",
+  curl_code: "int32_t",
+  attempts: "int32_t",
+  retry_after_ms: "int64_t",
+  problem_code: koffi.array("char", 64),
+  request_id: koffi.array("char", 64),
+  message: koffi.array("char", 512),
+  reserved: koffi.array("char", 360),
+});
+
+koffi.struct("reply_datetime", {
+  text: "const char *",
+  unix_seconds: "int64_t",
+  nanoseconds: "int32_t",
+  utc_offset_seconds: "int32_t",
+  has_time: "bool",
+  has_utc_offset: "bool",
+});
+
+const contactMembers = {
+  contact_id: "int64_t",
+  sequence_id: "int64_t",
+  email: "const char *",
+  first_name: "const char *",
+  last_name: "const char *",
+  company: "const char *",
+  title: "const char *",
+  status: "int",
+  status_text: "const char *",
+  sub_status: "int",
+  sub_status_text: "const char *",
+  current_step: "int32_t",
+  adding_date: "reply_datetime",
+  moving_date: "reply_datetime",
+  next_send_after: "reply_datetime",
+  is_opted_out: "bool",
+  has_email_account_id: "bool",
+  email_account_id: "int64_t",
+  has_linkedin_account_id: "bool",
+  linkedin_account_id: "int64_t",
+  has_icp_score: "bool",
+  icp_score: "double",
+  json: "const char *",
+  json_length: "size_t",
+};
+const contactType = koffi.struct("reply_sequence_contact", contactMembers);
+
+// ---- The header's functions --------------------------------------------------------------------------------------------------
+
+const library = koffi.load("libreplyio.so.0");
+
+koffi.proto(
+  "int reply_contact_fn(size_t index, int result, reply_sequence_contact *contact, const reply_error *error, void *user_data)",
+);
+
+const resultName = library.func("const char *reply_result_name(int result)");
+const statusName = library.func("const char *reply_contact_status_name(int status)");
+const subStatusName = library.func("const char *reply_contact_sub_status_name(int sub_status)");
+const create = library.func("int reply_client_create(const char *api_key, _Out_ reply_client **client, _Out_ reply_error *error)");
+const destroy = library.func("void reply_client_destroy(reply_client *client)");
+const interrupt = library.func("void reply_client_interrupt(reply_client *client)");
+const freeContact = library.func("void reply_sequence_contact_free(reply_sequence_contact *contact)");
+
+// The calls block. So they are made by a thread of koffi's, while JavaScript goes on; their callbacks come to JavaScript's own.
+const getOne = promisify(
+  library.func(
+    "int reply_get_sequence_contact(reply_client *client, int64_t sequence_id, int64_t contact_id, " +
+      "_Out_ reply_sequence_contact **contact, _Out_ reply_error *error)",
+  ).async,
+);
+const getMany = promisify(
+  library.func(
+    "int reply_get_sequence_contacts(reply_client *client, int64_t sequence_id, const int64_t *contact_ids, size_t count, " +
+      "reply_contact_fn *on_contact, void *user_data, _Out_ reply_error *error)",
+  ).async,
+);
+
+const settingTypes = {
+  base_url: "const char *",
+  user_agent: "const char *",
+  ca_file: "const char *",
+  proxy: "const char *",
+  connect_timeout_ms: "int64_t",
+  attempt_timeout_ms: "int64_t",
+  timeout_ms: "int64_t",
+  max_retries: "int32_t",
+  max_concurrency: "int32_t",
+};
+const setters = Object.fromEntries(
+  Object.entries(settingTypes).map(([name, type]) => [
+    camelCase(name),
+    library.func(`int reply_client_set_${name}(reply_client *client, ${type} value, _Out_ reply_error *error)`),
+  ]),
+);
+
+function camelCase(name) {
+  return name.replace(/_(.)/g, (_, letter) => letter.toUpperCase());
+}
+
+// A number that does not fit would be cut on its way: another contact would be meant then.
+function exact(value, bits = 64) {
+  const number = BigInt(value);
+  if ((typeof value === "number" && !Number.isSafeInteger(value)) || BigInt.asIntN(bits, number) !== number) {
+    throw new RangeError(`${value} is not exact in ${bits} bits`);
+  }
+  return number;
+}
+
+// ---- Errors and contacts -----------------------------------------------------------------------------------------------------
+
+// What failed, why, and what to do. Its code is the result's name in the header, such as "REPLY_ERROR_NOT_FOUND".
+export class ReplyError extends Error {
+  constructor(error) {
+    super(error.message);
+    this.name = "ReplyError";
+    this.code = resultName(error.result);
+    this.httpStatus = error.http_status || null;
+    this.attempts = error.attempts;
+    this.retryAfterMs = error.retry_after_ms >= 0 ? Number(error.retry_after_ms) : null;
+    this.problemCode = error.problem_code || null;
+    this.requestId = error.request_id || null;
+  }
+}
+
+function check(result, error) {
+  if (result !== 0) {
+    throw new ReplyError(error);
+  }
+}
+
+// The text as sent, and the time that it names; null where it names none.
+function copyDatetime(source) {
+  if (source.text === null) {
+    return null;
+  }
+  const milliseconds = Number(source.unix_seconds) * 1000 + Math.floor(source.nanoseconds / 1e6);
+  return { text: source.text, time: source.has_time ? new Date(milliseconds) : null };
+}
+
+const copyMember = {
+  int64_t: (value) => BigInt(value), // of koffi's, small ones come as Numbers
+  reply_datetime: copyDatetime,
+};
+
+// Copies a contact that is ours to free, and frees it. Its members have the header's names, in JavaScript's spelling; an account or
+// a score that a contact has not is null.
+function take(pointer) {
+  try {
+    const { json_length, ...source } = koffi.decode(pointer, contactType);
+    const contact = {};
+    for (const [name, value] of Object.entries(source)) {
+      if (!name.startsWith("has_")) {
+        const copy = copyMember[contactMembers[name]] ?? ((other) => other);
+        contact[camelCase(name)] = source[`has_${name}`] === false ? null : copy(value);
+      }
+    }
+    contact.status = statusName(source.status);
+    contact.subStatus = subStatusName(source.sub_status);
+    return contact;
+  } finally {
+    freeContact(pointer);
+  }
+}
+
+// ---- Client ------------------------------------------------------------------------------------------------------------------
+
+// An API key, settings and connections, for any number of calls at once.
+export class Client {
+  #handle = null;
+  #running = 0;
+
+  // The settings are the header's, in JavaScript's spelling: { baseUrl: "https://...", timeoutMs: 5000 }.
+  constructor(apiKey, settings = {}) {
+    const handle = [null];
+    const error = {};
+    check(create(apiKey, handle, error), error);
+    this.#handle = handle[0];
+    try {
+      for (const [name, value] of Object.entries(settings)) {
+        if (!Object.hasOwn(setters, name)) {
+          throw new TypeError(`no such setting: ${name}`);
+        }
+        const argument = typeof value === "number" ? exact(value, name.endsWith("Ms") ? 64 : 32) : value;
+        check(setters[name](this.#handle, argument, error), error);
+      }
+    } catch (exception) {
+      this.close();
+      throw exception;
+    }
+  }
+
+  close() {
+    if (this.#running > 0) {
+      throw new Error("the client has calls in progress: await them first");
+    }
+    destroy(this.#handle);
+    this.#handle = null; // later calls are refused by the library
+  }
+
+  // Ends the calls that are in progress with REPLY_ERROR_CANCELLED.
+  interrupt() {
+    interrupt(this.#handle);
+  }
+
+  async getSequenceContact(sequenceId, contactId) {
+    const contact = [null];
+    const error = {};
+    check(await this.#run(getOne, exact(sequenceId), exact(contactId), contact, error), error);
+    return take(contact[0]);
+  }
+
+  // Fetches several contacts at a time, and calls onContact(contactId, contact, error) for each as it is done: with a contact and
+  // null, or with null and a ReplyError. An exception of onContact ends the call and is thrown by it.
+  async getSequenceContacts(sequenceId, contactIds, onContact) {
+    const ids = BigInt64Array.from(contactIds, (contactId) => exact(contactId));
+    const error = {};
+    const thrown = [];
+    const deliver = (index, result, contact, contactError) => {
+      try {
+        if (result === 0) {
+          onContact(ids[index], take(contact), null);
+        } else {
+          onContact(ids[index], null, new ReplyError(koffi.decode(contactError, errorType)));
+        }
+        return 0;
+      } catch (exception) {
+        thrown.push(exception); // koffi would drop it and go on
+        return 1;
+      }
+    };
+    const result = await this.#run(getMany, exact(sequenceId), ids, ids.length, deliver, null, error);
+    if (thrown.length > 0) {
+      throw thrown[0];
+    }
+    check(result, error);
+  }
+
+  async #run(call, ...callArguments) {
+    this.#running++;
+    try {
+      return await call(this.#handle, ...callArguments);
+    } finally {
+      this.#running--;
+    }
+  }
+}
