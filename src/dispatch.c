@@ -170,6 +170,9 @@ static void read_response(const struct run *run, const struct slot *slot, const 
                           reply_sequence_contact **contact, reply_error *error) {
     const char *key = run->call->settings->api_key;
     error_begin(error, NULL);
+    if (response->retry_after != NULL) {
+        error->retry_after_ms = retry_after_ms(response->retry_after, response->date, run->call->transport->unix_seconds());
+    }
     if (response->failure != REPLY_OK) {
         char detail[256];
         error_quote(detail, sizeof detail, response->failure_text, strlen(response->failure_text), key);
@@ -182,7 +185,6 @@ static void read_response(const struct run *run, const struct slot *slot, const 
     if (error->result != REPLY_OK) {
         error->http_status = response->http_status;
         error->curl_code = response->curl_code;
-        error->retry_after_ms = retry_after_ms(response->retry_after, response->date, run->call->transport->unix_seconds());
         if (response->request_id != NULL) {
             error_quote(error->request_id, sizeof error->request_id, response->request_id, strlen(response->request_id), key);
         }
@@ -340,6 +342,7 @@ static bool fill_slots(struct run *run, int64_t now) {
 static void start_due(struct run *run, int64_t now) {
     const struct dispatch_call *call = run->call;
     const int64_t left_ms = call->deadline_ms - now;
+    const int64_t limit_ms = call->settings->attempt_timeout_ms;
     for (int32_t i = 0; i < run->slot_count; i++) {
         struct slot *slot = &run->slots[i];
         if (slot->state == SLOT_WAITING && slot->due_ms <= now) {
@@ -348,8 +351,7 @@ static void start_due(struct run *run, int64_t now) {
             slot->state = SLOT_IN_FLIGHT;
             slot->began_ms = now;
             slot->attempts++;
-            call->transport->start(call->session, i, url,
-                                   left_ms < call->settings->attempt_timeout_ms ? left_ms : call->settings->attempt_timeout_ms);
+            call->transport->start(call->session, i, url, left_ms < limit_ms ? left_ms : limit_ms, call->deadline_ms);
         }
     }
 }

@@ -1,6 +1,7 @@
 /* error.c - the one home of reply_error: codes, sentences, first error wins. Nothing here allocates. */
 #include "error.h"
 
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -87,7 +88,7 @@ static const struct status_row {
     {408, 408, REPLY_ERROR_HTTP, "the service did not receive the request in time", "try again later"},
     {422, 422, REPLY_ERROR_BAD_REQUEST, "the service finds the request malformed", "check the ids and the headers that were added"},
     {429, 429, REPLY_ERROR_RATE_LIMITED, "the rate limit of this user, over all programs, is used up",
-     "wait as long as retry_after_ms says, or a minute where it is -1, and send fewer requests"},
+     "send fewer requests, and wait a minute or as long as the service asks"},
     {500, 599, REPLY_ERROR_SERVER, "the service failed", "try again later"},
     {300, 399, REPLY_ERROR_HTTP, "the service redirects, which is not followed since it could hand the API key to another host",
      "check the base URL"},
@@ -99,8 +100,12 @@ reply_result error_set_http_status(reply_error *error, int32_t http_status, cons
     while (http_status < row->first || http_status > row->last) {
         row++;
     }
-    return error_set(error, row->result, "HTTP %d, %s%s%s%s; %s", (int)http_status, row->reason, *detail != '\0' ? " (" : "",
-                     detail, *detail != '\0' ? ")" : "", row->advice);
+    char asked[64] = "";
+    if (error->retry_after_ms >= 0) {
+        snprintf(asked, sizeof asked, " (it asks to wait %" PRId64 " s)", error->retry_after_ms / 1000);
+    }
+    return error_set(error, row->result, "HTTP %d, %s%s%s%s; %s%s", (int)http_status, row->reason, *detail != '\0' ? " (" : "",
+                     detail, *detail != '\0' ? ")" : "", row->advice, asked);
 }
 
 reply_result error_set_failure(reply_error *error, reply_result failure, const char *detail) {

@@ -17,7 +17,8 @@ reply_result error_set(reply_error *error, reply_result result, const char *form
 /* Out of memory, wherever it happens. */
 reply_result error_set_no_memory(reply_error *error);
 
-/* The result and the sentence for a response whose HTTP status is not 200. detail is what the service said of it, or "". */
+/* The result and the sentence for a response whose HTTP status is not 200. detail is what the service said of it, or "";
+ * how long it asks to wait is taken from error. */
 reply_result error_set_http_status(reply_error *error, int32_t http_status, const char *detail);
 
 /* The result and the sentence for an attempt that brought no response. detail says what happened, or "". */

@@ -60,9 +60,9 @@ struct transport {
     /* Opens a session; NULL where memory ran out. */
     struct transport_session *(*open)(const struct transport_settings *settings);
 
-    /* Begins to get a URL in a slot that is free, for at most timeout_ms. A transfer that cannot begin is over at once, as wait
-     * tells. */
-    void (*start)(struct transport_session *session, int32_t slot, const char *url, int64_t timeout_ms);
+    /* Begins to get a URL in a slot that is free, for at most timeout_ms, not counting the time between two waits, and until
+     * deadline_ms at the latest, whatever happens. A transfer that cannot begin is over at once, as wait tells. */
+    void (*start)(struct transport_session *session, int32_t slot, const char *url, int64_t timeout_ms, int64_t deadline_ms);
 
     /* Waits until a transfer is over, and returns its slot, free again, with its *response; or -1, perhaps early, where timeout_ms
      * (-1: no limit) has passed or wake was called. */

@@ -19,7 +19,7 @@
 #include "request.h"
 #include "text.h"
 
-enum { GRACE_MS = 50, LARGEST_CONTACT = 1024 * 1024, LARGEST_PROBLEM = 64 * 1024, LARGEST_HEADERS = 256 * 1024 };
+enum { LARGEST_CONTACT = 1024 * 1024, LARGEST_PROBLEM = 64 * 1024, LARGEST_HEADERS = 256 * 1024 };
 
 /* ---- Clocks and chance ------------------------------------------------------------------------------------------------------- */
 
@@ -49,15 +49,33 @@ static uint32_t random_bits(void) {
 /* What libcurl says of itself, once it is prepared; asking writes to memory that all threads share. */
 static const curl_version_info_data *libcurl;
 
+static pthread_mutex_t prepare_mutex = PTHREAD_MUTEX_INITIALIZER;
+static bool survives_fork = false;
+
+static void lock_prepare(void) {
+    pthread_mutex_lock(&prepare_mutex);
+}
+
+static void unlock_prepare(void) {
+    pthread_mutex_unlock(&prepare_mutex);
+}
+
+/* A fork waits until the preparation in progress has ended, so that the child's lock is free. */
+__attribute__((constructor)) static void register_fork_handlers(void) {
+    survives_fork = pthread_atfork(lock_prepare, unlock_prepare, unlock_prepare) == 0;
+}
+
 /* A failure is tried again by the next client; a success is never undone, since other users of libcurl may rely on it. */
 static bool prepare(void) {
-    static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-    pthread_mutex_lock(&lock);
+    if (!survives_fork) {
+        return false;
+    }
+    lock_prepare();
     if (libcurl == NULL && curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK) {
         libcurl = curl_version_info(CURLVERSION_NOW);
     }
     const bool is_prepared = libcurl != NULL;
-    pthread_mutex_unlock(&lock);
+    unlock_prepare();
     return is_prepared;
 }
 
@@ -230,7 +248,9 @@ struct transfer {
     CURL *easy; /* NULL: the slot was never used */
     bool is_in_flight;
     bool shares_connection; /* it may wait for another one's connection */
-    int64_t ends_ms;        /* by when libcurl is to have ended it */
+    int64_t ends_ms;        /* its time limit, but for what the host's own code takes meanwhile */
+    int64_t deadline_ms;    /* its time limit whatever happens */
+    int64_t held_up_ms;     /* the session's, when it began */
     CURLcode begin_failure; /* CURLE_OK: it is under way in libcurl */
     char error_text[CURL_ERROR_SIZE];
     int32_t http_status; /* 0: the response's headers are not whole */
@@ -244,7 +264,10 @@ struct transfer {
 
 struct transport_session {
     CURLM *multi;
-    CURLcode broken_by; /* CURLE_OK: nothing */
+    CURLcode broken_by;  /* what ends all transfers; CURLE_OK: nothing */
+    bool is_spent;       /* not to serve another call */
+    int64_t returned_ms; /* when the last wait ended */
+    int64_t held_up_ms;  /* how long the host's own code, its callbacks, has kept the session from its transfers, in all */
     const struct transport_settings *settings;
     struct curl_slist *headers; /* a list over the settings' lines, which are not copied: they hold the key */
     struct transfer transfers[];
@@ -342,6 +365,9 @@ static size_t on_body(char *bytes, size_t size, size_t count, void *context) {
     const size_t limit = transfer->http_status == 200 ? LARGEST_CONTACT : LARGEST_PROBLEM;
     const size_t left = limit - transfer->body.length;
     const size_t taken = length < left ? length : left;
+    if (transfer->http_status == 0) {
+        return 0; /* no body belongs to a 1xx response */
+    }
     if (transfer->http_status == 200 && length > left) {
         transfer->is_too_large = true;
         return 0;
@@ -475,6 +501,7 @@ static struct transport_session *open_session(const struct transport_settings *s
     }
     session->settings = settings;
     session->headers = list_headers(settings);
+    session->returned_ms = now_ms();
     session->multi = session->headers != NULL ? curl_multi_init() : NULL;
     if (session->multi == NULL) {
         free_session(session);
@@ -555,13 +582,12 @@ static CURLcode ensure_handle(const struct transport_session *session, struct tr
     return CURLE_OK;
 }
 
-static CURLcode begin(struct transport_session *session, struct transfer *transfer, const char *url, int64_t timeout_ms) {
+static CURLcode begin(struct transport_session *session, struct transfer *transfer, const char *url) {
     CURLcode code = ensure_handle(session, transfer);
     CURL *easy = transfer->easy;
     SET(CURLOPT_URL, url);
-    SET(CURLOPT_TIMEOUT_MS, (long)timeout_ms);
     /* Wait for a connection that may carry several transfers, instead of making one for each. */
-    transfer->shares_connection = session->broken_by == CURLE_OK;
+    transfer->shares_connection = !session->is_spent;
     SET(CURLOPT_PIPEWAIT, transfer->shares_connection ? 1L : 0L);
     if (code == CURLE_OK) {
         const CURLMcode multi_code = curl_multi_add_handle(session->multi, easy);
@@ -570,7 +596,8 @@ static CURLcode begin(struct transport_session *session, struct transfer *transf
     return code;
 }
 
-static void start(struct transport_session *session, int32_t slot, const char *url, int64_t timeout_ms) {
+static void start(struct transport_session *session, int32_t slot, const char *url, int64_t timeout_ms, int64_t deadline_ms) {
+    const int64_t now = now_ms();
     struct transfer *transfer = &session->transfers[slot];
     forget_headers(transfer);
     transfer->error_text[0] = '\0';
@@ -580,8 +607,10 @@ static void start(struct transport_session *session, int32_t slot, const char *u
     transfer->is_too_large = false;
     transfer->is_out_of_memory = false;
     transfer->last_errno = 0;
-    transfer->ends_ms = now_ms() + timeout_ms;
-    transfer->begin_failure = begin(session, transfer, url, timeout_ms);
+    transfer->ends_ms = now + timeout_ms;
+    transfer->deadline_ms = deadline_ms;
+    transfer->held_up_ms = session->held_up_ms + now - session->returned_ms;
+    transfer->begin_failure = begin(session, transfer, url);
     transfer->is_in_flight = true;
 }
 
@@ -611,6 +640,7 @@ static int32_t finish(struct transport_session *session, int32_t slot, CURLcode 
     cancel(session, slot);
     if (response->failure == REPLY_ERROR_NO_MEMORY) {
         session->broken_by = CURLE_OUT_OF_MEMORY;
+        session->is_spent = true;
     }
     return slot;
 }
@@ -642,6 +672,7 @@ static int32_t take_finished(struct transport_session *session, struct transport
  * from becoming a busy loop. */
 static int32_t give_up(struct transport_session *session, CURLMcode code, struct transport_response *response) {
     session->broken_by = code == CURLM_OUT_OF_MEMORY ? CURLE_OUT_OF_MEMORY : CURLE_FAILED_INIT;
+    session->is_spent = true;
     for (int32_t i = 0; i < session->settings->slot_count; i++) {
         if (session->transfers[i].is_in_flight) {
             fail(response, code == CURLM_OUT_OF_MEMORY ? REPLY_ERROR_NO_MEMORY : REPLY_ERROR_NETWORK, CURLE_OK,
@@ -654,47 +685,66 @@ static int32_t give_up(struct transport_session *session, CURLMcode code, struct
     return -1;
 }
 
-/* Ends a transfer that libcurl has not ended in time: one that waits for another's connection has no time limit in libcurl. Where
- * there is none, returns -1 and shortens *timeout_ms to the next one's time. */
+/* The end of a transfer's time. What the host's own code took, before libcurl could look after the transfer, is not counted. */
+static int64_t end_of(const struct transport_session *session, const struct transfer *transfer) {
+    const int64_t ends_ms = transfer->ends_ms + session->held_up_ms - transfer->held_up_ms;
+    return ends_ms < transfer->deadline_ms ? ends_ms : transfer->deadline_ms;
+}
+
+/* Ends a transfer whose time is over. Where there is none, returns -1 and shortens *timeout_ms to the next one's end. libcurl's own
+ * limit would not do: it throws away what has arrived meanwhile, and a transfer that waits for another's connection has none. */
 static int32_t take_overdue(struct transport_session *session, int64_t *timeout_ms, struct transport_response *response) {
     const int64_t now = now_ms();
     for (int32_t i = 0; i < session->settings->slot_count; i++) {
         const struct transfer *transfer = &session->transfers[i];
-        const int64_t left_ms = transfer->ends_ms + GRACE_MS - now;
-        if (transfer->is_in_flight && left_ms <= 0) {
-            session->broken_by = CURLE_OPERATION_TIMEDOUT;
+        if (!transfer->is_in_flight) {
+            continue;
+        }
+        const int64_t left_ms = end_of(session, transfer) - now;
+        if (left_ms <= 0) {
+            curl_off_t looked_up_after = 0;
+            curl_easy_getinfo(transfer->easy, CURLINFO_NAMELOOKUP_TIME_T, &looked_up_after);
+            session->is_spent = session->is_spent || looked_up_after == 0; /* it may have waited for a connection that is dead */
             return finish(session, i, CURLE_OPERATION_TIMEDOUT, response);
         }
-        if (transfer->is_in_flight && (*timeout_ms < 0 || left_ms < *timeout_ms)) {
+        if (*timeout_ms < 0 || left_ms < *timeout_ms) {
             *timeout_ms = left_ms;
         }
     }
     return -1;
 }
 
-static int32_t wait_for_one(struct transport_session *session, int64_t timeout_ms, struct transport_response *response) {
+/* Lets libcurl do what it can, and takes a transfer that is over; -1 where none is, with *timeout_ms shortened to the next one's
+ * end. */
+static int32_t step(struct transport_session *session, int64_t *timeout_ms, struct transport_response *response) {
     int running = 0;
     int32_t slot = take_finished(session, response);
     if (slot >= 0) {
         return slot;
     }
     errno = 0;
-    CURLMcode code = curl_multi_perform(session->multi, &running);
-    if (code == CURLM_OK) {
-        slot = take_finished(session, response);
-        if (slot < 0) {
-            slot = take_overdue(session, &timeout_ms, response);
-        }
-        if (slot >= 0) {
-            return slot;
-        }
-        code = curl_multi_poll(session->multi, NULL, 0, timeout_ms < 0 || timeout_ms > INT_MAX ? INT_MAX : (int)timeout_ms, NULL);
+    const CURLMcode code = curl_multi_perform(session->multi, &running);
+    if (code != CURLM_OK) {
+        return give_up(session, code, response);
     }
-    return code == CURLM_OK ? -1 : give_up(session, code, response);
+    slot = take_finished(session, response);
+    return slot >= 0 ? slot : take_overdue(session, timeout_ms, response);
+}
+
+static int32_t wait_for_one(struct transport_session *session, int64_t timeout_ms, struct transport_response *response) {
+    session->held_up_ms += now_ms() - session->returned_ms;
+    int32_t slot = step(session, &timeout_ms, response);
+    if (slot < 0) {
+        const int longest = timeout_ms < 0 || timeout_ms > INT_MAX ? INT_MAX : (int)timeout_ms;
+        const CURLMcode code = curl_multi_poll(session->multi, NULL, 0, longest, NULL);
+        slot = code == CURLM_OK ? -1 : give_up(session, code, response);
+    }
+    session->returned_ms = now_ms();
+    return slot;
 }
 
 static bool may_serve_again(const struct transport_session *session) {
-    return session->broken_by == CURLE_OK;
+    return !session->is_spent;
 }
 
 static void wake(struct transport_session *session) {

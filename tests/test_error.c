@@ -183,7 +183,7 @@ static void says_why_and_what_to_do(void **state) {
         {408, 408, "in time\ntry again"},
         {418, 418, "holds a contact"},
         {422, 422, "malformed\nids"},
-        {429, 429, "rate limit\nretry_after_ms"},
+        {429, 429, "rate limit\nwait a minute"},
         {500, 599, "service failed\ntry again"},
     };
     (void)state;
