@@ -21,6 +21,7 @@ struct run {
     bool can_show_progress;
     size_t printed;
     size_t failed;
+    size_t unsent;          /* failed since the call had ended before their turn */
     int64_t waits_until_ms; /* for the rate limit, by the monotonic clock */
 };
 
@@ -130,7 +131,10 @@ static int on_contact(size_t index, reply_result result, reply_sequence_contact 
     struct run *run = user_data;
     (void)index; /* contact and error both name their ids */
     erase_progress(run);
-    if (result != REPLY_OK) {
+    if (result != REPLY_OK && error->attempts == 0 && result != REPLY_ERROR_INVALID_ARGUMENT) {
+        run->unsent++;
+        run->failed++;
+    } else if (result != REPLY_OK) {
         terminal_report(EXIT_FAILURE, "%s", error->message);
         run->failed++;
     } else if (print_contact(run, contact) == EXIT_SUCCESS) {
@@ -177,6 +181,9 @@ static int fetch_with(reply_client *client, struct run *run) {
     const reply_result result = reply_get_sequence_contacts(client, options->sequence_id, options->contact_ids,
                                                             options->contact_count, on_contact, run, &error);
     erase_progress(run);
+    if (run->unsent > 0) {
+        terminal_report(EXIT_FAILURE, "%zu more not asked for: %s", run->unsent, error.message);
+    }
     return result == REPLY_OK && run->failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 

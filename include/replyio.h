@@ -19,7 +19,7 @@
  * process, parses with cJSON in another thread at the same time, that is a data race which only the host can prevent.
  *
  * Signals. The library sets no handler. With a libcurl older than 7.87 and OpenSSL, a TLS connection that breaks while it is
- * written to may raise SIGPIPE, which the host then ignores by itself.
+ * written to may raise SIGPIPE, which ends a process that does not ignore it: the host then has to.
  *
  * Fork. A client belongs to the process that created it. In a child a call with it is refused, an interrupt does nothing, and
  * destroying it frees its memory but leaves the parent's connections alone. A client that is created in the child works.
@@ -53,7 +53,7 @@ typedef enum reply_result {
     REPLY_ERROR_CANCELLED = 3,          /* reply_client_interrupt was called, or a callback asked to stop */
     REPLY_ERROR_NETWORK = 4,            /* no name, no connection, connection lost, or an answer that is not HTTP */
     REPLY_ERROR_TLS = 5,                /* the TLS handshake, the server's certificate, or the CA file */
-    REPLY_ERROR_TIMEOUT = 6,            /* time ran out during an attempt */
+    REPLY_ERROR_TIMEOUT = 6,            /* time ran out during an attempt, or for the rest of many contacts */
     REPLY_ERROR_RESPONSE_TOO_LARGE = 7, /* a contact of over 1 MiB, or response headers of over 256 KiB */
     REPLY_ERROR_INVALID_RESPONSE = 8,   /* HTTP 200, but not the contact that was asked for */
     REPLY_ERROR_BAD_REQUEST = 9,        /* HTTP 400 or 422 */
@@ -67,9 +67,9 @@ typedef enum reply_result {
 
 /*
  * What failed, why, and what to do. The caller's own (on the stack, say): nothing in it needs to be freed. It is 1,024 bytes for
- * ever, and it is filled without allocating. On success result is REPLY_OK, attempts is set and the rest is empty. The strings are
- * NUL-terminated, valid UTF-8, cut to fit, free of control characters, and never hold the API key, not even where a server
- * repeats it.
+ * ever, and it is filled without allocating. On success result is REPLY_OK, attempts is set and the rest is empty (retry_after_ms
+ * -1). The strings are NUL-terminated, valid UTF-8, cut to fit, free of control characters, and never hold the API key, not even
+ * where a server repeats it.
  */
 typedef struct reply_error {
     reply_result result;    /* what the function returned */
@@ -180,7 +180,8 @@ REPLY_API void reply_sequence_contact_free(reply_sequence_contact *contact);
 
 /* ---- Client ------------------------------------------------------------------------------------------------------------------ */
 
-/* An API key, settings, and the connections that are kept open between calls. */
+/* An API key, settings, and the connections that are kept open between calls: those of as many calls as were ever in progress at
+ * the same time. */
 typedef struct reply_client reply_client;
 
 /*
@@ -237,8 +238,8 @@ REPLY_API reply_result reply_client_set_attempt_timeout_ms(reply_client *client,
  * contact and none for many. */
 REPLY_API reply_result reply_client_set_timeout_ms(reply_client *client, int64_t ms, reply_error *error);
 
-/* How often a request is made again after a failure that may pass. 0 to 10. Default 3. With 0 a rate limit is reported instead of
- * waited for, too. */
+/* How often a request is made again after a failure that may pass. 0 to 10. Default 3. With 0 a request
+ * that meets a rate limit is not made again either; later ones wait for its end all the same. */
 REPLY_API reply_result reply_client_set_max_retries(reply_client *client, int32_t retries, reply_error *error);
 
 /* How many requests of one call for many contacts may be under way at once. 1 to 100. Default 4: the service asks for a small
@@ -264,9 +265,8 @@ REPLY_API reply_result reply_client_set_log(reply_client *client, reply_log_fn l
 /*
  * Ends the calls that are in progress with this client, in all threads, with REPLY_ERROR_CANCELLED, within 50 ms, whether they look
  * up a name, connect, transfer or wait. It has no effect on calls that begin afterwards. May be called from any thread, also from a
- * callback, but not from a signal handler, and not while the client is destroyed. NULL is fine. (Where libcurl was built without an
- * asynchronous resolver, a name look-up cannot be ended.)
- */
+ * callback, but not from a signal handler, and not while the client is destroyed. NULL is fine. (Where libcurl is older than 7.87,
+ * or was built without an asynchronous resolver, a name look-up holds the end of the call.) */
 REPLY_API void reply_client_interrupt(reply_client *client);
 
 /* ---- Calls ------------------------------------------------------------------------------------------------------------------- */
@@ -304,7 +304,8 @@ typedef int (*reply_contact_fn)(size_t index, reply_result result, reply_sequenc
  * Memory does not grow with count. contact_ids may be NULL where count is 0; user_data may be NULL. Blocks until all are delivered;
  * any number of threads may call it with one client at once.
  *
- * The whole call has no time limit unless reply_client_set_timeout_ms gives it one: a Retry-After can then hold it for a day.
+ * The whole call has no time limit unless reply_client_set_timeout_ms gives it one: a Retry-After can then hold it for
+ * a day, and one after another for longer.
  *
  * Returns REPLY_OK when each contact was delivered, whatever its own result; error->attempts is 0. Otherwise:
  *   REPLY_ERROR_INVALID_ARGUMENT  client or on_contact is NULL, contact_ids is NULL though count is not 0, sequence_id is below 1,
@@ -315,7 +316,7 @@ typedef int (*reply_contact_fn)(size_t index, reply_result result, reply_sequenc
  *   REPLY_ERROR_TIMEOUT           the call's time limit was reached
  *   REPLY_ERROR_NO_MEMORY         there was no memory to begin with
  * After any of these but a callback's stop and an INVALID_ARGUMENT, each contact that is still to come is delivered with that
- * error, unsent.
+ * error, and not sent any more: its http_status and the like are of the response that ended the call, its attempts its own.
  */
 REPLY_API reply_result reply_get_sequence_contacts(reply_client *client, int64_t sequence_id, const int64_t *contact_ids,
                                                    size_t count, reply_contact_fn on_contact, void *user_data, reply_error *error);

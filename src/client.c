@@ -19,9 +19,9 @@ const char *reply_version(void) {
 
 static void free_client(reply_client *client) {
     for (size_t i = 0; i < client->transport_settings.header_count; i++) {
-        secret_free(client->headers[i]);
+        secret_free_text(client->headers[i]);
     }
-    secret_free(client->proxy); /* it may hold a password */
+    secret_free_text(client->proxy); /* it may hold a password */
     free(client->ca_file);
     free(client->dispatch_settings.base_url.text);
     free(client);
@@ -140,7 +140,7 @@ static reply_result replace(char **member, char *made, reply_error *error) {
     if (made == NULL) {
         return error_set_no_memory(error);
     }
-    secret_free(*member);
+    secret_free_text(*member);
     *member = made;
     return REPLY_OK;
 }

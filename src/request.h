@@ -6,13 +6,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "transport.h"
+
 enum {
     REQUEST_LONGEST_KEY = 4096,
     REQUEST_LONGEST_PRODUCT = 256,
     REQUEST_LONGEST_HEADER_NAME = 256,
     REQUEST_LONGEST_HEADER_VALUE = 8192,
-    REQUEST_LONGEST_BASE_URL = 2048,
-    REQUEST_URL_SIZE = REQUEST_LONGEST_BASE_URL + sizeof "/sequences//contacts/" + 2 * sizeof "-9223372036854775808",
+    REQUEST_URL_SIZE = TRANSPORT_LONGEST_BASE_URL + sizeof "/sequences//contacts/" + 2 * sizeof "-9223372036854775808",
 };
 
 /* Whether text may be an API key, the product of a User-Agent, the name or the value of a header to add. text is not NULL. */
@@ -25,7 +26,7 @@ bool request_is_header_value(const char *text);
 bool request_has_header_name(const char *line, const char *name);
 
 /* Makes the line of a header, without spaces at the value's ends, in the form that libcurl sends as it is. Returns NULL where
- * memory ran out; else the caller frees it with secret_free. */
+ * memory ran out; else the caller frees it with secret_free_text. */
 char *request_make_header(const char *name, const char *value);
 
 /* Makes the User-Agent header: the calling program's product, which may be NULL, then the library and libcurl with their versions.

@@ -2,7 +2,12 @@
 #ifndef REPLYIO_SECRET_H
 #define REPLYIO_SECRET_H
 
-/* Overwrites and frees a string. NULL is fine. */
-void secret_free(char *text);
+#include <stddef.h>
+
+/* Overwrites size bytes and frees them. NULL is fine where size is 0. */
+void secret_free(void *memory, size_t size);
+
+/* The same for a string, which may be NULL. */
+void secret_free_text(char *text);
 
 #endif

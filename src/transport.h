@@ -32,6 +32,8 @@ struct transport_response {
     const char *content_type, *retry_after, *date, *request_id; /* headers, without spaces at their ends; NULL: not sent */
 };
 
+enum { TRANSPORT_LONGEST_BASE_URL = 2048 };
+
 /* A base URL in its normal form. */
 struct transport_base_url {
     char *text;         /* without a slash at its end; whoever asked frees it */

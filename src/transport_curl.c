@@ -16,7 +16,7 @@
 #include <curl/curl.h>
 
 #include "error.h"
-#include "request.h"
+#include "secret.h"
 #include "text.h"
 
 enum { LARGEST_CONTACT = 1024 * 1024, LARGEST_PROBLEM = 64 * 1024, LARGEST_HEADERS = 256 * 1024 };
@@ -121,13 +121,13 @@ static reply_result refuse_base_url(reply_error *error) {
         error, REPLY_ERROR_INVALID_ARGUMENT,
         "the base URL is refused; pass an https URL, or an http URL of a loopback host, of at most %d bytes, without user, "
         "password, query and fragment",
-        REQUEST_LONGEST_BASE_URL);
+        TRANSPORT_LONGEST_BASE_URL);
 }
 
 /* What libcurl's parser lets pass: a scheme without exactly two slashes after it, and a user, query or fragment that is empty. */
 static bool is_plain_base_url(const char *text) {
     const size_t scheme = strcspn(text, ":");
-    if (strnlen(text, REQUEST_LONGEST_BASE_URL + 1) > REQUEST_LONGEST_BASE_URL || strncmp(text + scheme, "://", 3) != 0) {
+    if (strnlen(text, TRANSPORT_LONGEST_BASE_URL + 1) > TRANSPORT_LONGEST_BASE_URL || strncmp(text + scheme, "://", 3) != 0) {
         return false;
     }
     const char *authority = text + scheme + 3;
@@ -147,7 +147,7 @@ static reply_result normalise(CURLU *url, struct transport_base_url *base_url, r
     reply_result result = REPLY_OK;
     if (whole == NULL) {
         result = refuse_part(code, error);
-    } else if (strlen(whole) > REQUEST_LONGEST_BASE_URL) {
+    } else if (strlen(whole) > TRANSPORT_LONGEST_BASE_URL) {
         result = refuse_base_url(error);
     } else if ((base_url->text = strdup(whole)) == NULL) {
         result = error_set_no_memory(error);
@@ -279,10 +279,15 @@ static bool append(struct buffer *buffer, const char *bytes, size_t length) {
         if (capacity <= buffer->length + length) {
             capacity = buffer->length + length + 1;
         }
-        char *larger = realloc(buffer->bytes, capacity);
+        /* Not realloc, which would leave a copy behind: a server may repeat the key. */
+        char *larger = malloc(capacity);
         if (larger == NULL) {
             return false;
         }
+        if (buffer->length > 0) {
+            memcpy(larger, buffer->bytes, buffer->length);
+        }
+        secret_free(buffer->bytes, buffer->capacity);
         buffer->bytes = larger;
         buffer->capacity = capacity;
     }
@@ -486,9 +491,9 @@ static struct curl_slist *list_headers(const struct transport_settings *settings
 static void free_session(struct transport_session *session) {
     for (int32_t i = 0; i < session->settings->slot_count; i++) {
         for (int header = 0; header < HEADER_COUNT; header++) {
-            free(session->transfers[i].headers[header].bytes);
+            secret_free(session->transfers[i].headers[header].bytes, session->transfers[i].headers[header].capacity);
         }
-        free(session->transfers[i].body.bytes);
+        secret_free(session->transfers[i].body.bytes, session->transfers[i].body.capacity);
     }
     free(session->headers);
     free(session);

@@ -148,7 +148,7 @@ static void expect_header(const char *name, const char *value, const char *expec
     char *line = request_make_header(name, value);
     assert_non_null(line);
     assert_string_equal(line, expected);
-    secret_free(line);
+    secret_free_text(line);
 }
 
 static void makes_header_lines(void **state) {
@@ -171,7 +171,7 @@ static void makes_the_longest_header_line(void **state) {
     assert_int_equal(strlen(line), 256 + 2 + 8192);
     assert_int_equal(strncmp(line, name, 256), 0);
     assert_string_equal(line + 258, value);
-    secret_free(line);
+    secret_free_text(line);
     free(name);
     free(value);
 }
@@ -191,7 +191,7 @@ static void expect_user_agent(const char *product, const char *version, const ch
     char *line = request_make_user_agent(product, version);
     assert_non_null(line);
     assert_string_equal(line, expected);
-    secret_free(line);
+    secret_free_text(line);
 }
 
 static void makes_the_user_agent(void **state) {
@@ -218,12 +218,12 @@ static void writes_urls(void **state) {
 
 static void writes_the_longest_url(void **state) {
     char *url = malloc(REQUEST_URL_SIZE);
-    char *base_url = repeat('b', REQUEST_LONGEST_BASE_URL);
+    char *base_url = repeat('b', TRANSPORT_LONGEST_BASE_URL);
     (void)state;
     assert_non_null(url);
     request_write_url(url, base_url, INT64_MIN, INT64_MIN);
-    assert_int_equal(strncmp(url, base_url, REQUEST_LONGEST_BASE_URL), 0);
-    assert_string_equal(url + REQUEST_LONGEST_BASE_URL, "/sequences/-9223372036854775808/contacts/-9223372036854775808");
+    assert_int_equal(strncmp(url, base_url, TRANSPORT_LONGEST_BASE_URL), 0);
+    assert_string_equal(url + TRANSPORT_LONGEST_BASE_URL, "/sequences/-9223372036854775808/contacts/-9223372036854775808");
     free(base_url);
     free(url);
 }
@@ -251,10 +251,10 @@ static void overwrites_secrets_before_freeing_them(void **state) {
     memcpy(secret, "k3y-Secret-12345", sizeof freed);
     secret[sizeof freed - 1] = '\0';
     watched = secret;
-    secret_free(secret);
+    secret_free_text(secret);
     assert_null(watched);
     assert_memory_equal(freed, zeros, sizeof freed);
-    secret_free(NULL);
+    secret_free_text(NULL);
 }
 
 int main(void) {

@@ -18,7 +18,7 @@
 /* Long, since libcurl copies what it has with each such line. */
 #define FOLDED_64   "folded folded folded folded folded folded folded folded folded x"
 #define FOLDED_512  FOLDED_64 FOLDED_64 FOLDED_64 FOLDED_64 FOLDED_64 FOLDED_64 FOLDED_64 FOLDED_64
-#define FOLDED_4096 FOLDED_512 FOLDED_512 FOLDED_512 FOLDED_512 FOLDED_512 FOLDED_512 FOLDED_512 FOLDED_512
+#define FOLDED_2048 FOLDED_512 FOLDED_512 FOLDED_512 FOLDED_512
 
 /* An attempt may take so long; nothing may outlive that by more than the margin. */
 enum { ATTEMPT_MS = 300, MARGIN_MS = 200 };
@@ -81,7 +81,7 @@ static const struct fault faults[] = {
     {"a status line without end", false, {EXPECT, SEND("HTTP/1.1 200 "), SEND_ENDLESSLY("x")}, FINAL(RESPONSE_TOO_LARGE)},
     {"100s without end", false, {EXPECT, SEND_ENDLESSLY("HTTP/1.1 100 Continue\r\n\r\n")}, FINAL(RESPONSE_TOO_LARGE)},
     {"103s without end", false, {EXPECT, SEND_ENDLESSLY("HTTP/1.1 103 Hints\r\nLink: </a>\r\n\r\n")}, FINAL(RESPONSE_TOO_LARGE)},
-    {"folded lines without end", false, {EXPECT, SEND(HEAD_200 "X-Long: 1\r\n"), SEND_ENDLESSLY(" " FOLDED_4096 "\r\n")}, FINAL(RESPONSE_TOO_LARGE)},
+    {"folded lines without end", false, {EXPECT, SEND(HEAD_200 "X-Long: 1\r\n"), SEND_ENDLESSLY(" " FOLDED_2048 "\r\n")}, FINAL(RESPONSE_TOO_LARGE)},
 
     /* What is no HTTP. */
     {"garbage", false, {EXPECT, SEND("\x01\x02\xFFgarbage\r\n\r\n")}, RETRIED(NETWORK)},
