@@ -3,9 +3,9 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "error.h"
+#include "process.h"
 #include "request.h"
 #include "secret.h"
 
@@ -29,7 +29,7 @@ static void free_client(reply_client *client) {
 
 static void set_defaults(reply_client *client, const struct transport *transport) {
     client->transport = transport;
-    client->process = getpid();
+    client->fork_count = process_fork_count();
     client->timeout_ms = -1;
     client->transport_settings = (struct transport_settings){
         .headers = client->headers, .header_count = OWN_HEADER_COUNT, .connect_timeout_ms = 10000, .slot_count = 4};
@@ -92,7 +92,7 @@ void reply_client_destroy(reply_client *client) {
     if (client == NULL) {
         return;
     }
-    const bool came_through_fork = client->process != getpid();
+    const bool came_through_fork = client->fork_count != process_fork_count();
     while (client->sessions != NULL) {
         struct client_session *session = client->sessions;
         client->sessions = session->next;
@@ -108,7 +108,7 @@ void reply_client_destroy(reply_client *client) {
 /* ---- Settings ---------------------------------------------------------------------------------------------------------------- */
 
 reply_result client_check_process(const reply_client *client, reply_error *error) {
-    if (client->process == getpid()) {
+    if (client->fork_count == process_fork_count()) {
         return REPLY_OK;
     }
     return error_set(error, REPLY_ERROR_INVALID_ARGUMENT,
@@ -365,7 +365,7 @@ void client_end_call(reply_client *client, struct client_session *session) {
 }
 
 void reply_client_interrupt(reply_client *client) {
-    if (client == NULL || client->process != getpid()) {
+    if (client == NULL || client->fork_count != process_fork_count()) {
         return;
     }
     pthread_mutex_lock(&client->shared.lock);

@@ -3,7 +3,6 @@
 #define REPLYIO_CLIENT_H
 
 #include <stdbool.h>
-#include <sys/types.h>
 
 #include "dispatch.h"
 #include "replyio.h"
@@ -21,7 +20,7 @@ struct client_session {
 
 struct reply_client {
     const struct transport *transport;
-    pid_t process; /* the one that may call */
+    unsigned fork_count; /* the process's when the client was created: no other may call */
     char *headers[OWN_HEADER_COUNT + MOST_ADDED_HEADERS];
     char *ca_file;
     char *proxy;

@@ -4,7 +4,6 @@
 
 #include <locale.h>
 #include <math.h>
-#include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -15,6 +14,7 @@
 #include "datetime.h"
 #include "error.h"
 #include "json_guard.h"
+#include "process.h"
 #include "text.h"
 
 _Static_assert(sizeof(reply_contact_status) == 4, "bindings read enums as 4 bytes");
@@ -87,33 +87,14 @@ const char *reply_contact_sub_status_name(reply_contact_sub_status sub_status) {
 
 /* ---- cJSON, one parse at a time ---------------------------------------------------------------------------------------------- */
 
-/* cJSON writes a global at every parse. */
-static pthread_mutex_t parse_lock = PTHREAD_MUTEX_INITIALIZER;
-static bool survives_fork = false;
-
-static void lock_parse(void) {
-    pthread_mutex_lock(&parse_lock);
-}
-
-static void unlock_parse(void) {
-    pthread_mutex_unlock(&parse_lock);
-}
-
-/* A fork waits for the parse in progress to end, so that the child's lock is free. Done when the library is loaded: done at the
- * first parse, a fork could come just before it. */
-__attribute__((constructor)) static void register_fork_handlers(void) {
-    survives_fork = pthread_atfork(lock_parse, unlock_parse, unlock_parse) == 0;
-}
-
 /* Parses a value that json_guard found sound, which the caller deletes. Returns NULL where memory ran out, or where a string
- * escapes half a surrogate pair. */
+ * escapes half a surrogate pair. cJSON writes a global at every parse. */
 static cJSON *parse(const struct json_value *value) {
-    if (!survives_fork) {
+    if (!process_lock()) {
         return NULL;
     }
-    lock_parse();
     cJSON *item = cJSON_ParseWithLength(value->text, value->length);
-    unlock_parse();
+    process_unlock();
     return item;
 }
 

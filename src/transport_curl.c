@@ -7,7 +7,6 @@
 #include <errno.h>
 #include <limits.h>
 #include <netinet/in.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
@@ -16,6 +15,7 @@
 #include <curl/curl.h>
 
 #include "error.h"
+#include "process.h"
 #include "secret.h"
 #include "text.h"
 
@@ -49,33 +49,16 @@ static uint32_t random_bits(void) {
 /* What libcurl says of itself, once it is prepared; asking writes to memory that all threads share. */
 static const curl_version_info_data *libcurl;
 
-static pthread_mutex_t prepare_mutex = PTHREAD_MUTEX_INITIALIZER;
-static bool survives_fork = false;
-
-static void lock_prepare(void) {
-    pthread_mutex_lock(&prepare_mutex);
-}
-
-static void unlock_prepare(void) {
-    pthread_mutex_unlock(&prepare_mutex);
-}
-
-/* A fork waits until the preparation in progress has ended, so that the child's lock is free. */
-__attribute__((constructor)) static void register_fork_handlers(void) {
-    survives_fork = pthread_atfork(lock_prepare, unlock_prepare, unlock_prepare) == 0;
-}
-
 /* A failure is tried again by the next client; a success is never undone, since other users of libcurl may rely on it. */
 static bool prepare(void) {
-    if (!survives_fork) {
+    if (!process_lock()) {
         return false;
     }
-    lock_prepare();
     if (libcurl == NULL && curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK) {
         libcurl = curl_version_info(CURLVERSION_NOW);
     }
     const bool is_prepared = libcurl != NULL;
-    unlock_prepare();
+    process_unlock();
     return is_prepared;
 }
 
