@@ -283,7 +283,10 @@ static bool append(struct buffer *buffer, const char *bytes, size_t length) {
 /* Keeps the value of a header line, without spaces at its ends, if it is one of those to keep; the last one of a name counts. */
 static bool keep_header(struct transfer *transfer, const char *line, size_t length) {
     const char *colon = memchr(line, ':', length);
-    const size_t name_length = colon != NULL ? (size_t)(colon - line) : 0;
+    if (colon == NULL) {
+        return true;
+    }
+    const size_t name_length = (size_t)(colon - line);
     for (int i = 0; i < HEADER_COUNT; i++) {
         if (kept_headers[i].length == name_length && text_equals_ignoring_case(line, kept_headers[i].name, name_length)) {
             const char *first = colon + 1;
