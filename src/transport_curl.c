@@ -247,8 +247,7 @@ struct transfer {
 
 struct transport_session {
     CURLM *multi;
-    CURLcode broken_by;  /* what ends all transfers; CURLE_OK: nothing */
-    bool is_spent;       /* not to serve another call */
+    bool is_spent;       /* libcurl failed: no transfer waits for a connection any more, and no other call is served */
     int64_t returned_ms; /* when the last wait ended */
     int64_t held_up_ms;  /* how long the host's own code, its callbacks, has kept the session from its transfers, in all */
     const struct transport_settings *settings;
@@ -573,11 +572,11 @@ static CURLcode ensure_handle(const struct transport_session *session, struct tr
     return CURLE_OK;
 }
 
-static CURLcode begin(struct transport_session *session, struct transfer *transfer, const char *url) {
-    CURLcode code = ensure_handle(session, transfer);
+/* Hands a transfer to libcurl. It waits for a connection that may carry several transfers, instead of making one of its own, unless
+ * it might wait for a dead one. */
+static CURLcode add(const struct transport_session *session, struct transfer *transfer) {
     CURL *easy = transfer->easy;
-    SET(CURLOPT_URL, url);
-    /* Wait for a connection that may carry several transfers, instead of making one for each. */
+    CURLcode code = CURLE_OK;
     transfer->shares_connection = !session->is_spent;
     SET(CURLOPT_PIPEWAIT, transfer->shares_connection ? 1L : 0L);
     if (code == CURLE_OK) {
@@ -585,6 +584,13 @@ static CURLcode begin(struct transport_session *session, struct transfer *transf
         code = multi_code == CURLM_OK ? CURLE_OK : multi_code == CURLM_OUT_OF_MEMORY ? CURLE_OUT_OF_MEMORY : CURLE_FAILED_INIT;
     }
     return code;
+}
+
+static CURLcode begin(const struct transport_session *session, struct transfer *transfer, const char *url) {
+    CURLcode code = ensure_handle(session, transfer);
+    CURL *easy = transfer->easy;
+    SET(CURLOPT_URL, url);
+    return code == CURLE_OK ? add(session, transfer) : code;
 }
 
 static void start(struct transport_session *session, int32_t slot, const char *url, int64_t timeout_ms, int64_t deadline_ms) {
@@ -623,31 +629,39 @@ static void cancel(struct transport_session *session, int32_t slot) {
     transfer->is_in_flight = false;
 }
 
-/* Ends a transfer with libcurl's code, and describes it. After one for which memory ran out libcurl 7.88 may keep a connection that
- * will never come about, and others wait for it for ever: no transfer that began before goes on, and none that begins later may
- * wait. */
+/* After a failure libcurl 7.88 may keep a connection that will never come about, and what waits for it waits for ever: each
+ * transfer that may be waiting begins anew, for itself. */
+static void end_waiting(struct transport_session *session) {
+    session->is_spent = true;
+    for (int32_t i = 0; i < session->settings->slot_count; i++) {
+        struct transfer *transfer = &session->transfers[i];
+        curl_off_t looked_up_after = 0;
+        if (transfer->is_in_flight && transfer->begin_failure == CURLE_OK && transfer->shares_connection) {
+            curl_easy_getinfo(transfer->easy, CURLINFO_NAMELOOKUP_TIME_T, &looked_up_after);
+            if (looked_up_after == 0) {
+                curl_multi_remove_handle(session->multi, transfer->easy);
+                transfer->begin_failure = add(session, transfer);
+            }
+        }
+    }
+}
+
+/* Ends a transfer with libcurl's code, and describes it. CURLE_WRITE_ERROR is this file's own doing. */
 static int32_t finish(struct transport_session *session, int32_t slot, CURLcode code, struct transport_response *response) {
     describe(&session->transfers[slot], code, response);
     cancel(session, slot);
-    if (response->failure == REPLY_ERROR_NO_MEMORY) {
-        session->broken_by = CURLE_OUT_OF_MEMORY;
-        session->is_spent = true;
+    if (code != CURLE_OK && code != CURLE_WRITE_ERROR) {
+        end_waiting(session);
     }
     return slot;
 }
 
-/* The slot of a transfer that libcurl has ended, that could not begin, or that a broken session cannot end; -1 where there is none.
- */
+/* The slot of a transfer that libcurl has ended, or that could not begin; -1 where there is none. */
 static int32_t take_finished(struct transport_session *session, struct transport_response *response) {
     int messages_left = 0;
     for (int32_t i = 0; i < session->settings->slot_count; i++) {
-        struct transfer *transfer = &session->transfers[i];
-        if (transfer->is_in_flight && transfer->begin_failure != CURLE_OK) {
-            return finish(session, i, transfer->begin_failure, response);
-        }
-        if (transfer->is_in_flight && transfer->shares_connection && session->broken_by != CURLE_OK) {
-            transfer->is_out_of_memory = session->broken_by == CURLE_OUT_OF_MEMORY;
-            return finish(session, i, session->broken_by, response);
+        if (session->transfers[i].is_in_flight && session->transfers[i].begin_failure != CURLE_OK) {
+            return finish(session, i, session->transfers[i].begin_failure, response);
         }
     }
     const CURLMsg *message = curl_multi_info_read(session->multi, &messages_left);
@@ -662,7 +676,6 @@ static int32_t take_finished(struct transport_session *session, struct transport
 /* Where libcurl's loop itself fails, no transfer can go on: each is ended in turn. Where none is left, a short sleep keeps the wait
  * from becoming a busy loop. */
 static int32_t give_up(struct transport_session *session, CURLMcode code, struct transport_response *response) {
-    session->broken_by = code == CURLM_OUT_OF_MEMORY ? CURLE_OUT_OF_MEMORY : CURLE_FAILED_INIT;
     session->is_spent = true;
     for (int32_t i = 0; i < session->settings->slot_count; i++) {
         if (session->transfers[i].is_in_flight) {
@@ -693,9 +706,6 @@ static int32_t take_overdue(struct transport_session *session, int64_t *timeout_
         }
         const int64_t left_ms = end_of(session, transfer) - now;
         if (left_ms <= 0) {
-            curl_off_t looked_up_after = 0;
-            curl_easy_getinfo(transfer->easy, CURLINFO_NAMELOOKUP_TIME_T, &looked_up_after);
-            session->is_spent = session->is_spent || looked_up_after == 0; /* it may have waited for a connection that is dead */
             return finish(session, i, CURLE_OPERATION_TIMEDOUT, response);
         }
         if (*timeout_ms < 0 || left_ms < *timeout_ms) {

@@ -849,6 +849,24 @@ static void end_lookups(void) {
     pthread_mutex_unlock(&lookups.lock);
 }
 
+/* ---- A send that fails ------------------------------------------------------------------------------------------------------ */
+
+/* Of the thread that calls the library: the servers' threads send undisturbed. */
+static _Thread_local int sends_to_failure;
+
+void loopback_fail_send(int number) {
+    sends_to_failure = number;
+}
+
+/* Stands before the C library's own, for libcurl too. */
+ssize_t send(int target, const void *bytes, size_t length, int flags) {
+    if (sends_to_failure > 0 && --sends_to_failure == 0) {
+        errno = ECONNRESET;
+        return -1;
+    }
+    return sendto(target, bytes, length, flags, NULL, 0);
+}
+
 /* ---- The end
  * ----------------------------------------------------------------------------------------------------------------------- */
 
@@ -868,6 +886,7 @@ int loopback_stop_all(void **state) {
     }
     all.socket_count = 0;
     end_lookups();
+    sends_to_failure = 0;
     pthread_mutex_lock(&kept_log.lock);
     kept_log.length = 0;
     kept_log.text[0] = '\0';

@@ -137,7 +137,7 @@ int loopback_count_log(const char *beginning);
 int64_t loopback_waited_ms(void);
 void loopback_await_log(const char *beginning, int count);
 
-/* ---- Time, names, and the end ----------------------------------------------------------------------------------------------- */
+/* ---- Time, names, failing sends, and the end -------------------------------------------------------------------------------- */
 
 int64_t loopback_now_ms(void);
 
@@ -147,6 +147,9 @@ int64_t loopback_slack_ms(int64_t ms);
 /* A host whose name server never answers, which the process's getaddrinfo plays; and how many wait for it now. */
 #define LOOPBACK_DEAD_NAME "dead-name-server.invalid"
 void loopback_await_lookups(int count);
+
+/* Lets one of this thread's sends fail, the next one where number is 1, as if the peer had reset the connection just before. */
+void loopback_fail_send(int number);
 
 /* The teardown of each test: destroys the clients, stops the servers, ends the look-ups, forgets the log. */
 int loopback_stop_all(void **state);

@@ -623,6 +623,29 @@ static void is_interrupted_over_http2(void **state) {
     assert_in_range(best, 0, loopback_slack_ms(50));
 }
 
+/* Whatever send fails, of the handshake's or of the request's: nothing waits for the dead connection, in this call or the next. */
+static void survives_sends_that_fail(void **state) {
+    static const enum port ports[] = {GOOD, HTTP1};
+    (void)state;
+    for (int i = 0; i < 16; i++) {
+        reply_client *client = good_client(ports[i % 2]);
+        reply_error error;
+        reply_client_set_max_retries(client, 1, NULL);
+        loopback_fail_send(1 + i / 2);
+        const int64_t began = loopback_now_ms();
+        const reply_result result = loopback_fetch_ids(client, 48, 5, &error);
+        const int64_t took = loopback_now_ms() - began - loopback_waited_ms();
+        loopback_fail_send(0);
+        if ((result != REPLY_OK && result != REPLY_ERROR_TLS) || took > loopback_slack_ms(1000)) {
+            fail_msg("send %d: %s after %d attempts in %d ms: %s", 1 + i / 2, reply_result_name(result), error.attempts, (int)took,
+                     error.message);
+        }
+        assert_int_equal(loopback_fetch_ids(client, 48, 6, &error), REPLY_OK);
+        assert_true(loopback_now_ms() - began - loopback_waited_ms() < loopback_slack_ms(2000));
+        loopback_stop_all(NULL);
+    }
+}
+
 /* ---- A proxy, fork, signals ------------------------------------------------------------------------------------------------- */
 
 /* What goes through the tunnel is TLS: the proxy sees the host's name and no key, the server sees the key. */
@@ -719,6 +742,7 @@ int main(void) {
         WIRE_TEST(leaves_the_other_streams_alone_where_one_is_reset),
         WIRE_TEST(reads_what_comes_through_http2),
         WIRE_TEST(reads_headers_through_http2),
+        WIRE_TEST(survives_sends_that_fail),
         WIRE_TEST(times_out_over_http2),
         WIRE_TEST(is_interrupted_over_http2),
         WIRE_TEST(fetches_through_a_proxy_that_sees_no_key),

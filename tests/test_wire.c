@@ -123,7 +123,7 @@ static const struct fault faults[] = {
     {"silence in a chunk", false, {EXPECT, SEND(HEAD_200 "Transfer-Encoding: chunked\r\n\r\n12c\r\n"), SEND_CONTACT_PART(300, 0, 9), AWAIT_CLOSE}, TIMES_OUT},
     {"a body byte by byte", false, {EXPECT, SEND(HEAD_200 "\r\n"), SEND_SLOWLY("{\"contactId\":12345,\"sequenceId\":100,\"status\":\"Active\"", 50), AWAIT_CLOSE}, TIMES_OUT},
     {"a body without end", false, {EXPECT, SEND(HEAD_200 "\r\n"), SEND_ENDLESSLY("[")}, FINAL(RESPONSE_TOO_LARGE)},
-    {"chunks without end", false, {EXPECT, SEND(HEAD_200 "Transfer-Encoding: chunked\r\n\r\n"), SEND_ENDLESSLY("1\r\n{\r\n")}, FINAL(RESPONSE_TOO_LARGE)},
+    {"chunks without end", false, {EXPECT, SEND(HEAD_200 "Transfer-Encoding: chunked\r\n\r\n"), SEND_ENDLESSLY("40\r\n{{{{{{{{{{{{{{{{{{{{{{{{{{{{{{{{{{{{{{{{{{{{{{{{{{{{{{{{{{{{{{{{\r\n")}, FINAL(RESPONSE_TOO_LARGE)},
     {"100 GB announced", false, {EXPECT, SEND(HEAD_200 "Content-Length: 107374182400\r\n\r\n"), AWAIT_CLOSE}, FINAL(RESPONSE_TOO_LARGE)},
     {"100 GB announced and sent", false, {EXPECT, SEND(HEAD_200 "Content-Length: 107374182400\r\n\r\n"), SEND_ENDLESSLY("x")}, FINAL(RESPONSE_TOO_LARGE)},
     {"gzip that nobody asked for", false, {EXPECT, SEND(HEAD_200 "Content-Encoding: gzip\r\n\r\n\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03\xab\xae\x05\x00\x43\xbf\xa6\xa3\x02\x00\x00\x00")}, STATUS(INVALID_RESPONSE, 200)},
@@ -376,6 +376,24 @@ static void survives_a_kept_connection_that_was_closed(void **state) {
     }
 }
 
+/* The peer resets a new connection before the request is on it. That connection is of no use to anybody: neither the retry nor a
+ * later call may wait for it. */
+static void survives_a_request_that_could_not_be_sent(void **state) {
+    struct loopback_server *server = loopback_start(SCRIPT(EXPECT, ANSWER, AGAIN));
+    reply_client *client = client_of(server, false, 1);
+    reply_error error;
+    (void)state;
+    loopback_fail_send(1);
+    const int64_t began = loopback_now_ms();
+    const reply_result result = loopback_fetch(client, &error);
+    if (result != REPLY_OK || error.attempts != 2) {
+        fail_msg("%s after %d attempts: %s", reply_result_name(result), error.attempts, error.message);
+    }
+    assert_in_range(loopback_now_ms() - began - loopback_waited_ms(), 0, loopback_slack_ms(MARGIN_MS));
+    assert_int_equal(loopback_fetch(client, &error), REPLY_OK);
+    assert_int_equal(error.attempts, 1);
+}
+
 /* Servers say 408 on a kept connection that nobody used for long, and close it. libcurl may take that for the next answer; a retry
  * mends it. */
 static void survives_a_408_between_calls(void **state) {
@@ -523,6 +541,7 @@ int main(void) {
         WIRE_TEST(ends_at_the_call_s_deadline),
         WIRE_TEST(ends_many_contacts_at_the_deadline),
         WIRE_TEST(survives_a_kept_connection_that_was_closed),
+        WIRE_TEST(survives_a_request_that_could_not_be_sent),
         WIRE_TEST(survives_a_408_between_calls),
         WIRE_TEST(takes_no_contact_that_came_before_its_question),
         WIRE_TEST(unpacks_no_bomb),
