@@ -230,6 +230,7 @@ static const struct {
 struct transfer {
     CURL *easy; /* NULL: the slot was never used */
     bool is_in_flight;
+    bool is_https;
     bool shares_connection; /* it may wait for another one's connection */
     int64_t ends_ms;        /* its time limit, but for what the host's own code takes meanwhile */
     int64_t deadline_ms;    /* its time limit whatever happens */
@@ -573,11 +574,11 @@ static CURLcode ensure_handle(const struct transport_session *session, struct tr
 }
 
 /* Hands a transfer to libcurl. It waits for a connection that may carry several transfers, instead of making one of its own, unless
- * it might wait for a dead one. */
+ * none can (plain http) or it might wait for a dead one. */
 static CURLcode add(const struct transport_session *session, struct transfer *transfer) {
     CURL *easy = transfer->easy;
     CURLcode code = CURLE_OK;
-    transfer->shares_connection = !session->is_spent;
+    transfer->shares_connection = transfer->is_https && !session->is_spent;
     SET(CURLOPT_PIPEWAIT, transfer->shares_connection ? 1L : 0L);
     if (code == CURLE_OK) {
         const CURLMcode multi_code = curl_multi_add_handle(session->multi, easy);
@@ -589,6 +590,7 @@ static CURLcode add(const struct transport_session *session, struct transfer *tr
 static CURLcode begin(const struct transport_session *session, struct transfer *transfer, const char *url) {
     CURLcode code = ensure_handle(session, transfer);
     CURL *easy = transfer->easy;
+    transfer->is_https = strncmp(url, "https:", strlen("https:")) == 0;
     SET(CURLOPT_URL, url);
     return code == CURLE_OK ? add(session, transfer) : code;
 }
