@@ -631,19 +631,27 @@ static void cancel(struct transport_session *session, int32_t slot) {
     transfer->is_in_flight = false;
 }
 
+/* Whether a transfer has neither a connection of its own nor been sent over another's. */
+static bool may_be_waiting(const struct transfer *transfer) {
+    curl_off_t looked_up_after = 0;
+    curl_off_t sent_after = 0;
+    if (!transfer->is_in_flight || transfer->begin_failure != CURLE_OK || !transfer->shares_connection) {
+        return false;
+    }
+    curl_easy_getinfo(transfer->easy, CURLINFO_NAMELOOKUP_TIME_T, &looked_up_after);
+    curl_easy_getinfo(transfer->easy, CURLINFO_PRETRANSFER_TIME_T, &sent_after);
+    return looked_up_after == 0 && sent_after == 0;
+}
+
 /* After a failure libcurl 7.88 may keep a connection that will never come about, and what waits for it waits for ever: each
  * transfer that may be waiting begins anew, for itself. */
 static void end_waiting(struct transport_session *session) {
     session->is_spent = true;
     for (int32_t i = 0; i < session->settings->slot_count; i++) {
         struct transfer *transfer = &session->transfers[i];
-        curl_off_t looked_up_after = 0;
-        if (transfer->is_in_flight && transfer->begin_failure == CURLE_OK && transfer->shares_connection) {
-            curl_easy_getinfo(transfer->easy, CURLINFO_NAMELOOKUP_TIME_T, &looked_up_after);
-            if (looked_up_after == 0) {
-                curl_multi_remove_handle(session->multi, transfer->easy);
-                transfer->begin_failure = add(session, transfer);
-            }
+        if (may_be_waiting(transfer)) {
+            curl_multi_remove_handle(session->multi, transfer->easy);
+            transfer->begin_failure = add(session, transfer);
         }
     }
 }
