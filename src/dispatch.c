@@ -61,8 +61,7 @@ static void log_wait(const struct run *run, int64_t wait_ms, const char *reason)
     }
 }
 
-/* ---- The gate and the interrupts, which other threads' calls change too --------------------------------------------------------
- */
+/* ---- The gate and the interrupts, which other threads change too ------------------------------------------------------------ */
 
 static int64_t read_gate(const struct run *run, uint64_t *interrupts) {
     struct dispatch_shared *shared = run->call->shared;

@@ -228,7 +228,7 @@ static const struct {
     {"Content-Type", 12}, {"Content-Length", 14}, {"Retry-After", 11}, {"Date", 4}, {"X-Request-Id", 12}};
 
 struct transfer {
-    CURL *easy; /* NULL: the slot was never used */
+    CURL *easy; /* NULL: the slot has no handle at the moment */
     bool is_in_flight;
     bool is_https;
     bool shares_connection; /* it may wait for another one's connection */
