@@ -6,12 +6,21 @@
 #include <stdatomic.h>
 #include <stddef.h>
 #include <stdlib.h>
+#include <string.h>
 
-/* glibc's own names of the real functions. */
-extern void *__libc_malloc(size_t size);
-extern void *__libc_calloc(size_t count, size_t size);
-extern void *__libc_realloc(void *block, size_t size);
-extern void __libc_free(void *block);
+/* The real functions by their other names, AddressSanitizer's or glibc's. */
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define REAL(name) __interceptor_##name
+#endif
+#endif
+#ifndef REAL
+#define REAL(name) __libc_##name
+#endif
+extern void *REAL(malloc)(size_t size);
+extern void *REAL(calloc)(size_t count, size_t size);
+extern void *REAL(realloc)(void *block, size_t size);
+extern void REAL(free)(void *block);
 
 static _Thread_local bool is_armed;
 static _Thread_local bool fails_for_ever;
@@ -52,23 +61,30 @@ static void *counted(void *block) {
 }
 
 void *malloc(size_t size) {
-    return fails() ? NULL : counted(__libc_malloc(size));
+    return fails() ? NULL : counted(REAL(malloc)(size));
 }
 
 void *calloc(size_t number, size_t size) {
-    return fails() ? NULL : counted(__libc_calloc(number, size));
+    return fails() ? NULL : counted(REAL(calloc)(number, size));
 }
 
 void *realloc(void *block, size_t size) {
     if (fails()) {
         return NULL;
     }
-    void *larger = __libc_realloc(block, size);
+    void *larger = REAL(realloc)(block, size);
     atomic_fetch_add(&live, block == NULL && larger != NULL);
     return larger;
 }
 
+/* AddressSanitizer's own does not come by malloc. */
+char *strdup(const char *text) {
+    const size_t size = strlen(text) + 1;
+    char *copy = malloc(size);
+    return copy != NULL ? memcpy(copy, text, size) : NULL;
+}
+
 void free(void *block) {
     atomic_fetch_sub(&live, block != NULL);
-    __libc_free(block);
+    REAL(free)(block);
 }

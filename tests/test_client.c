@@ -9,11 +9,10 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include "client.h"
 #include "error.h"
+#include "child.h"
 #include "fake_transport.h"
 #include "replyio.h"
 
@@ -539,8 +538,15 @@ static bool are_setters_refused(reply_client *client) {
     return true;
 }
 
+/* The parent's clients, one of which has made calls. */
+struct clients {
+    reply_client *used, *unused;
+};
+
 /* What the child finds; 0: all is well. */
-static int act_as_child(reply_client *used, reply_client *unused) {
+static int act_as_child(void *context) {
+    reply_client *used = ((struct clients *)context)->used;
+    reply_client *unused = ((struct clients *)context)->unused;
     const size_t starts = fake_count(FAKE_START);
     if (!are_calls_refused(used) || !are_calls_refused(unused) || fake_count(FAKE_START) != starts) {
         return 1;
@@ -565,23 +571,10 @@ static int act_as_child(reply_client *used, reply_client *unused) {
     return fake_sessions_left_to_parent() == 1 && fake_end() == 0 ? 0 : 6;
 }
 
-static int run_child(int (*act)(reply_client *used, reply_client *unused), reply_client *used, reply_client *unused) {
-    int status = 0;
-    const pid_t child = fork();
-    if (child == 0) {
-        alarm(60); /* one that hangs fails */
-        _exit(act(used, unused));
-    }
-    assert_true(child > 0);
-    assert_int_equal(waitpid(child, &status, 0), child);
-    assert_true(WIFEXITED(status));
-    return WEXITSTATUS(status);
-}
-
 static void test_fork(void **state) {
     reply_client *unused = fake_create_client();
     assert_int_equal(get(*state, 7), REPLY_OK);
-    assert_int_equal(run_child(act_as_child, *state, unused), 0);
+    assert_int_equal(child_run(act_as_child, &(struct clients){*state, unused}), 0);
     /* The parent goes on as if nothing had been. */
     assert_int_equal(get(*state, 7), REPLY_OK);
     assert_int_equal(get(unused, 7), REPLY_OK);
@@ -590,9 +583,8 @@ static void test_fork(void **state) {
     assert_int_equal(fake_sessions_left_to_parent(), 0);
 }
 
-static int destroy_as_child(reply_client *used, reply_client *unused) {
-    (void)unused;
-    reply_client_destroy(used);
+static int destroy_as_child(void *client) {
+    reply_client_destroy(client);
     return fake_sessions_left_to_parent() == 1 ? 0 : 1;
 }
 
@@ -601,7 +593,7 @@ static void test_fork_while_the_lock_is_held(void **state) {
     reply_client *client = *state;
     assert_int_equal(get(client, 7), REPLY_OK);
     pthread_mutex_lock(&client->shared.lock);
-    const int status = run_child(destroy_as_child, client, NULL);
+    const int status = child_run(destroy_as_child, client);
     pthread_mutex_unlock(&client->shared.lock);
     assert_int_equal(status, 0);
     assert_int_equal(get(client, 7), REPLY_OK);

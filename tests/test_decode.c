@@ -5,7 +5,6 @@
 #include <pthread.h>
 #include <sched.h>
 #include <setjmp.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stddef.h>
@@ -13,14 +12,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <cjson/cJSON.h>
 #include <cmocka.h>
 
 #include "decode.h"
 #include "error.h"
+#include "child.h"
 #include "fixture.h"
 #include "replyio.h"
 
@@ -908,24 +906,10 @@ static bool decodes_escaped(void) {
     return is_right;
 }
 
-/* In a child; ends it, by SIGALRM where it waits for a lock that nobody will release. Success is SIGKILL: on a common exit a memory
- * checker takes what the parent's other threads hold for lost, and changes the status. */
-static _Noreturn void decode_in_child(void) {
-    signal(SIGALRM, SIG_DFL);
-    alarm(10);
-    if (decodes_escaped()) {
-        raise(SIGKILL);
-    }
-    _exit(1);
-}
-
-static void expect_child_decoded(pid_t child) {
-    int status = 0;
-    assert_true(child > 0);
-    assert_int_equal(waitpid(child, &status, 0), child);
-    if (!WIFSIGNALED(status) || WTERMSIG(status) != SIGKILL) {
-        fail_msg("the child did not decode: status %#x", (unsigned)status);
-    }
+/* In a child, which hangs where it waits for a lock that nobody will release. */
+static int decode_in_child(void *unused) {
+    (void)unused;
+    return decodes_escaped() ? 0 : 1;
 }
 
 /* A fork while another thread is at the process's first parse. Did the library ask to be told of forks only there, this fork would
@@ -935,10 +919,7 @@ static bool is_first_parse = false;
 
 static void *fork_once(void *unused) {
     (void)unused;
-    child_of_first_parse = fork();
-    if (child_of_first_parse == 0) {
-        decode_in_child();
-    }
+    child_of_first_parse = child_start(decode_in_child, NULL);
     return NULL;
 }
 
@@ -971,7 +952,7 @@ static void decodes_in_a_child_forked_at_the_first_parse(void **state) {
     assert_true(decodes_escaped());
     is_first_parse = false;
     if (child_of_first_parse > 0) {
-        expect_child_decoded(child_of_first_parse);
+        assert_int_equal(child_wait(child_of_first_parse), 0);
     }
 }
 
@@ -995,11 +976,7 @@ static void decodes_in_a_child_forked_while_threads_parse(void **state) {
         assert_int_equal(pthread_create(&threads[i], NULL, decode_until_over, NULL), 0);
     }
     for (int i = 0; i < 100; i++) {
-        const pid_t child = fork();
-        if (child == 0) {
-            decode_in_child();
-        }
-        expect_child_decoded(child);
+        assert_int_equal(child_run(decode_in_child, NULL), 0);
     }
     atomic_store(&is_over, true);
     for (size_t i = 0; i < 3; i++) {

@@ -8,10 +8,9 @@
 #include <cmocka.h>
 #include <pthread.h>
 #include <stdatomic.h>
-#include <sys/wait.h>
 #include <time.h>
-#include <unistd.h>
 
+#include "child.h"
 #include "replyio.h"
 #include "responder.h"
 
@@ -59,6 +58,14 @@ static void *create_and_destroy(void *unused) {
     return NULL;
 }
 
+static int create_in_child(void *unused) {
+    reply_client *client = NULL;
+    (void)unused;
+    const reply_result result = reply_client_create("k3y-Secret", &client, NULL);
+    reply_client_destroy(client);
+    return result == REPLY_OK ? 0 : 1;
+}
+
 /* A child can create a client, wherever the parent's other threads were when it forked. */
 static void test_create_after_fork(void **state) {
     pthread_t threads[3];
@@ -67,16 +74,7 @@ static void test_create_after_fork(void **state) {
         assert_int_equal(pthread_create(&threads[i], NULL, create_and_destroy, NULL), 0);
     }
     for (int i = 0; i < 1000; i++) {
-        int status = 0;
-        const pid_t child = fork();
-        if (child == 0) {
-            reply_client *client = NULL;
-            alarm(10); /* a hang ends in a signal */
-            const reply_result result = reply_client_create("k3y-Secret", &client, NULL);
-            reply_client_destroy(client);
-            _exit(result == REPLY_OK ? 0 : 1);
-        }
-        assert_int_equal(waitpid(child, &status, 0), child);
+        const int status = child_run(create_in_child, NULL);
         if (status != 0) {
             is_over = true;
         }

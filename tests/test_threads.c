@@ -10,12 +10,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/time.h>
-#include <sys/wait.h>
 #include <time.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 
+#include "child.h"
 #include "loopback_server.h"
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
@@ -439,23 +438,20 @@ static void survives_a_storm_of_interrupts(void **state) {
 
 /* ---- Fork ------------------------------------------------------------------------------------------------------------------- */
 
-/* Runs in a child, with an alarm so that it cannot outlive the test; asserts nothing itself: 0 says that all was well. */
-static void assert_child(int (*function)(reply_client *client, const char *url), reply_client *client, const char *url) {
-    int status = 0;
-    fflush(NULL);
-    const pid_t child = fork();
-    assert_true(child >= 0);
-    if (child == 0) {
-        alarm((unsigned)loopback_slack_ms(10));
-        _exit(function(client, url));
-    }
-    assert_int_equal(waitpid(child, &status, 0), child);
-    if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) {
-        fail_msg("the child's check %d failed, or signal %d", WEXITSTATUS(status), WIFSIGNALED(status) ? WTERMSIG(status) : 0);
-    }
+struct inherited {
+    reply_client *client;
+    const char *url;
+};
+
+/* Runs in a child; asserts nothing itself: 0 says that all was well. */
+static void assert_child(int (*act)(void *inherited), reply_client *client, const char *url) {
+    struct inherited inherited = {client, url};
+    assert_int_equal(child_run(act, &inherited), 0);
 }
 
-static int use_the_parent_s_client(reply_client *client, const char *url) {
+static int use_the_parent_s_client(void *context) {
+    const struct inherited *inherited = context;
+    reply_client *client = inherited->client;
     reply_sequence_contact *contact = NULL;
     reply_error error;
     const int64_t id = 1;
@@ -468,7 +464,7 @@ static int use_the_parent_s_client(reply_client *client, const char *url) {
         return 2;
     }
     if (reply_client_set_max_retries(client, 1, &error) != REPLY_ERROR_INVALID_ARGUMENT || strstr(error.message, "fork") == NULL ||
-        reply_client_set_base_url(client, url, NULL) != REPLY_ERROR_INVALID_ARGUMENT ||
+        reply_client_set_base_url(client, inherited->url, NULL) != REPLY_ERROR_INVALID_ARGUMENT ||
         reply_client_add_header(client, "X-TEAM-ID", "1", NULL) != REPLY_ERROR_INVALID_ARGUMENT ||
         reply_client_set_log(client, NULL, NULL, NULL) != REPLY_ERROR_INVALID_ARGUMENT) {
         return 3;
@@ -477,17 +473,20 @@ static int use_the_parent_s_client(reply_client *client, const char *url) {
     return 0;
 }
 
-static int use_and_destroy_the_parent_s_client(reply_client *client, const char *url) {
-    const int failed = use_the_parent_s_client(client, url);
-    reply_client_destroy(client);
+static int use_and_destroy_the_parent_s_client(void *context) {
+    const struct inherited *inherited = context;
+    const int failed = use_the_parent_s_client(context);
+    reply_client_destroy(inherited->client);
     return failed;
 }
 
-static int make_a_client_of_its_own(reply_client *client, const char *url) {
+static int make_a_client_of_its_own(void *context) {
+    const struct inherited *inherited = context;
     reply_client *own = NULL;
     reply_sequence_contact *contact = NULL;
-    reply_client_destroy(client);
-    if (reply_client_create(LOOPBACK_KEY, &own, NULL) != REPLY_OK || reply_client_set_base_url(own, url, NULL) != REPLY_OK) {
+    reply_client_destroy(inherited->client);
+    if (reply_client_create(LOOPBACK_KEY, &own, NULL) != REPLY_OK ||
+        reply_client_set_base_url(own, inherited->url, NULL) != REPLY_OK) {
         return 1;
     }
     if (reply_get_sequence_contact(own, 5, 6, &contact, NULL) != REPLY_OK || contact->contact_id != 6) {

@@ -18,6 +18,7 @@
 
 #include <cmocka.h>
 
+#include "child.h"
 #include "loopback_server.h"
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
@@ -669,23 +670,20 @@ static void fetches_through_a_proxy_that_sees_no_key(void **state) {
     free(lines);
 }
 
+static int destroy_in_child(void *client) {
+    reply_client_destroy(client);
+    return 0;
+}
+
 /* Destroying the client in a child must not say goodbye on the parent's TLS connection. */
 static void leaves_the_parent_s_tls_connection_alone(void **state) {
     static const enum port ports[] = {GOOD, HTTP1};
     (void)state;
     for (size_t i = 0; i < COUNT(ports); i++) {
-        int status = 0;
         char path[32];
         reply_client *client = good_client(ports[i]);
         assert_int_equal(loopback_fetch_ids(client, 60 + (int)i, 1, NULL), REPLY_OK);
-        fflush(NULL);
-        const pid_t child = fork();
-        if (child == 0) {
-            reply_client_destroy(client);
-            _exit(0);
-        }
-        assert_int_equal(waitpid(child, &status, 0), child);
-        assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+        assert_int_equal(child_run(destroy_in_child, client), 0);
         assert_int_equal(loopback_fetch_ids(client, 60 + (int)i, 2, NULL), REPLY_OK);
         snprintf(path, sizeof path, "/sequences/%d/", 60 + (int)i);
         char *lines = await_lines(path, 2);

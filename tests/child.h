@@ -1,0 +1,16 @@
+/* child.h - a part of a test that runs in a child after fork. */
+#ifndef REPLYIO_CHILD_H
+#define REPLYIO_CHILD_H
+
+#include <sys/types.h>
+
+/* Forks a child, which calls act and ends with the status that it returns, 0 to 125. One that hangs is ended after 30 s. */
+pid_t child_start(int (*act)(void *context), void *context);
+
+/* The status with which a child ended; -1 where there was none, or where a signal ended it. */
+int child_wait(pid_t child);
+
+/* Both in one. */
+int child_run(int (*act)(void *context), void *context);
+
+#endif
