@@ -299,11 +299,9 @@ static void deliver_waiting(struct run *run) {
 static void check_end(struct run *run, int64_t now, int64_t gate_ms, uint64_t interrupts) {
     const struct dispatch_call *call = run->call;
     if (interrupts != call->interrupts) {
-        if (run->end.result != REPLY_ERROR_CANCELLED) {
-            error_begin(&run->end, NULL);
-            error_set(&run->end, REPLY_ERROR_CANCELLED, "the call was ended by reply_client_interrupt; call again to go on");
-            cancel_in_flight(run);
-        }
+        error_begin(&run->end, NULL);
+        error_set(&run->end, REPLY_ERROR_CANCELLED, "the call was ended by reply_client_interrupt; call again to go on");
+        cancel_in_flight(run);
     } else if (run->end.result == REPLY_OK && (run->next < call->count || has_slot(run, SLOT_WAITING))) {
         if (now >= call->deadline_ms) {
             error_set(&run->end, REPLY_ERROR_TIMEOUT, "the call's time limit was reached; try again later or set a longer timeout");

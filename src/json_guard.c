@@ -188,14 +188,11 @@ static bool scan_scalar(struct scanner *scanner, struct json_value *value) {
     }
 }
 
-static bool open_container(struct scanner *scanner, char closer) {
-    if (scanner->depth == JSON_MAX_DEPTH) {
-        return fail(scanner, "a value more than 512 levels deep");
-    }
+/* Takes the bracket at hand. The depth must leave room for one more. */
+static void open_container(struct scanner *scanner, char closer) {
     scanner->closers[scanner->depth++] = closer;
     scanner->at++;
     skip_space(scanner);
-    return true;
 }
 
 /* A member's name, up to where its value begins. */
@@ -244,10 +241,11 @@ static bool scan_value(struct scanner *scanner, struct json_value *value) {
         struct json_value inner = {0};
         struct json_value *scalar = scanner->depth == level ? value : &inner;
         if (first == '{' || first == '[') {
-            scalar->kind = first == '{' ? JSON_OBJECT : JSON_ARRAY;
-            if (!open_container(scanner, first == '{' ? '}' : ']')) {
-                return false;
+            if (scanner->depth == JSON_MAX_DEPTH) {
+                return fail(scanner, "a value more than 512 levels deep");
             }
+            scalar->kind = first == '{' ? JSON_OBJECT : JSON_ARRAY;
+            open_container(scanner, first == '{' ? '}' : ']');
             if (peek(scanner) != scanner->closers[scanner->depth - 1]) {
                 if (first == '{' && !scan_name(scanner, &inner)) {
                     return false;
@@ -269,9 +267,7 @@ static bool scan_value(struct scanner *scanner, struct json_value *value) {
 static bool scan_members(struct scanner *scanner, json_member_fn on_member, void *context) {
     struct json_value name;
     struct json_value value;
-    if (!open_container(scanner, '}')) {
-        return false;
-    }
+    open_container(scanner, '}');
     if (peek(scanner) == '}') {
         scanner->at++;
         return true;

@@ -92,13 +92,6 @@ static char *get_part(CURLU *url, CURLUPart part, CURLUcode *code) {
     return *code == CURLUE_OK ? text : NULL;
 }
 
-static bool has_part(CURLU *url, CURLUPart part) {
-    CURLUcode code = CURLUE_OK;
-    char *text = get_part(url, part, &code);
-    curl_free(text);
-    return text != NULL;
-}
-
 static reply_result refuse_base_url(reply_error *error) {
     return error_set(
         error, REPLY_ERROR_INVALID_ARGUMENT,
@@ -107,7 +100,8 @@ static reply_result refuse_base_url(reply_error *error) {
         TRANSPORT_LONGEST_BASE_URL);
 }
 
-/* What libcurl's parser lets pass: a scheme without exactly two slashes after it, and a user, query or fragment that is empty. */
+/* Refuses what libcurl's parser lets pass: a scheme without exactly two slashes after it, a host that is not there, and a user,
+ * query or fragment, even an empty one. */
 static bool is_plain_base_url(const char *text) {
     const size_t scheme = strcspn(text, ":");
     if (strnlen(text, TRANSPORT_LONGEST_BASE_URL + 1) > TRANSPORT_LONGEST_BASE_URL || strncmp(text + scheme, "://", 3) != 0) {
@@ -154,8 +148,7 @@ static reply_result check_parsed_base_url(CURLU *url, struct transport_base_url 
     bool is_accepted = false;
     if (host != NULL) {
         base_url->is_loopback = is_loopback(host);
-        is_accepted = (strcmp(scheme, "https") == 0 || (strcmp(scheme, "http") == 0 && base_url->is_loopback)) &&
-                      !has_part(url, CURLUPART_USER) && !has_part(url, CURLUPART_PASSWORD);
+        is_accepted = strcmp(scheme, "https") == 0 || (strcmp(scheme, "http") == 0 && base_url->is_loopback);
     }
     curl_free(host);
     curl_free(scheme);
@@ -230,8 +223,6 @@ static const struct {
 struct transfer {
     CURL *easy; /* NULL: the slot has no handle at the moment */
     bool is_in_flight;
-    bool is_https;
-    bool shares_connection; /* it may wait for another one's connection */
     int64_t ends_ms;        /* its time limit, but for what the host's own code takes meanwhile */
     int64_t deadline_ms;    /* its time limit whatever happens */
     int64_t held_up_ms;     /* the session's, when it began */
@@ -248,7 +239,7 @@ struct transfer {
 
 struct transport_session {
     CURLM *multi;
-    bool is_spent;       /* libcurl failed: no transfer waits for a connection any more, and no other call is served */
+    bool is_spent;       /* libcurl failed: no other call is served */
     int64_t returned_ms; /* when the last wait ended */
     int64_t held_up_ms;  /* how long the host's own code, its callbacks, has kept the session from its transfers, in all */
     const struct transport_settings *settings;
@@ -370,7 +361,9 @@ static size_t on_body(char *bytes, size_t size, size_t count, void *context) {
     return transfer->http_status != 200 && taken == left ? 0 : length;
 }
 
-/* Is called when libcurl has looked after the transfer, and once more when it ends, before anything else can change errno. */
+/* Is called when libcurl has looked after the transfer, and once more when it ends, before anything else can change errno and
+ * before its connection is another's. One on which something failed is used no more: libcurl 7.88 keeps a new connection on which a
+ * request could not be sent, and the next transfer would get the answer to that request. */
 static int on_progress(void *context, curl_off_t unused_1, curl_off_t unused_2, curl_off_t unused_3, curl_off_t unused_4) {
     struct transfer *transfer = context;
     (void)unused_1;
@@ -378,6 +371,9 @@ static int on_progress(void *context, curl_off_t unused_1, curl_off_t unused_2, 
     (void)unused_3;
     (void)unused_4;
     transfer->last_errno = errno;
+    if (transfer->error_text[0] != '\0') {
+        curl_easy_setopt(transfer->easy, CURLOPT_FORBID_REUSE, 1L);
+    }
     return 0;
 }
 
@@ -573,26 +569,20 @@ static CURLcode ensure_handle(const struct transport_session *session, struct tr
     return CURLE_OK;
 }
 
-/* Hands a transfer to libcurl. It waits for a connection that may carry several transfers, instead of making one of its own, unless
- * none can (plain http) or it might wait for a dead one. */
-static CURLcode add(const struct transport_session *session, struct transfer *transfer) {
-    CURL *easy = transfer->easy;
-    CURLcode code = CURLE_OK;
-    transfer->shares_connection = transfer->is_https && !session->is_spent;
-    SET(CURLOPT_PIPEWAIT, transfer->shares_connection ? 1L : 0L);
-    if (code == CURLE_OK) {
-        const CURLMcode multi_code = curl_multi_add_handle(session->multi, easy);
-        code = multi_code == CURLM_OK ? CURLE_OK : multi_code == CURLM_OUT_OF_MEMORY ? CURLE_OUT_OF_MEMORY : CURLE_FAILED_INIT;
-    }
-    return code;
-}
-
+/* Hands a transfer to libcurl. Over https it waits for a connection that may carry several transfers, instead of making one of its
+ * own; over plain http none can. */
 static CURLcode begin(const struct transport_session *session, struct transfer *transfer, const char *url) {
+    const bool is_https = strncmp(url, "https:", strlen("https:")) == 0;
     CURLcode code = ensure_handle(session, transfer);
     CURL *easy = transfer->easy;
-    transfer->is_https = strncmp(url, "https:", strlen("https:")) == 0;
     SET(CURLOPT_URL, url);
-    return code == CURLE_OK ? add(session, transfer) : code;
+    SET(CURLOPT_PIPEWAIT, is_https ? 1L : 0L);
+    SET(CURLOPT_FORBID_REUSE, 0L);
+    if (code != CURLE_OK) {
+        return code;
+    }
+    const CURLMcode multi_code = curl_multi_add_handle(session->multi, easy);
+    return multi_code == CURLM_OK ? CURLE_OK : multi_code == CURLM_OUT_OF_MEMORY ? CURLE_OUT_OF_MEMORY : CURLE_FAILED_INIT;
 }
 
 static void start(struct transport_session *session, int32_t slot, const char *url, int64_t timeout_ms, int64_t deadline_ms) {
@@ -631,38 +621,11 @@ static void cancel(struct transport_session *session, int32_t slot) {
     transfer->is_in_flight = false;
 }
 
-/* Whether a transfer has neither a connection of its own nor been sent over another's. */
-static bool may_be_waiting(const struct transfer *transfer) {
-    curl_off_t looked_up_after = 0;
-    curl_off_t sent_after = 0;
-    if (!transfer->is_in_flight || transfer->begin_failure != CURLE_OK || !transfer->shares_connection) {
-        return false;
-    }
-    curl_easy_getinfo(transfer->easy, CURLINFO_NAMELOOKUP_TIME_T, &looked_up_after);
-    curl_easy_getinfo(transfer->easy, CURLINFO_PRETRANSFER_TIME_T, &sent_after);
-    return looked_up_after == 0 && sent_after == 0;
-}
-
-/* After a failure libcurl 7.88 may keep a connection that will never come about, and what waits for it waits for ever: each
- * transfer that may be waiting begins anew, for itself. */
-static void end_waiting(struct transport_session *session) {
-    session->is_spent = true;
-    for (int32_t i = 0; i < session->settings->slot_count; i++) {
-        struct transfer *transfer = &session->transfers[i];
-        if (may_be_waiting(transfer)) {
-            curl_multi_remove_handle(session->multi, transfer->easy);
-            transfer->begin_failure = add(session, transfer);
-        }
-    }
-}
-
 /* Ends a transfer with libcurl's code, and describes it. CURLE_WRITE_ERROR is this file's own doing. */
 static int32_t finish(struct transport_session *session, int32_t slot, CURLcode code, struct transport_response *response) {
     describe(&session->transfers[slot], code, response);
     cancel(session, slot);
-    if (code != CURLE_OK && code != CURLE_WRITE_ERROR) {
-        end_waiting(session);
-    }
+    session->is_spent = session->is_spent || (code != CURLE_OK && code != CURLE_WRITE_ERROR);
     return slot;
 }
 

@@ -20,13 +20,16 @@ static void write_contact(char *body, size_t size, const char *sequence_id, cons
         contact_id, sequence_id);
 }
 
-/* Answers one request, whose text has the ids. */
+/* Answers one request, whose text has the ids. Returns 0 where the connection is to be closed. */
 static int answer(int connection, const char *request) {
     char sequence_id[32] = "0";
     char contact_id[32] = "0";
     char body[512] = "";
     char response[1024];
     const char *status = "200 OK";
+    if (strncmp(request, "GET ", 4) != 0) {
+        return 0; /* it is no proxy, say */
+    }
     sscanf(request, "GET /v4/sequences/%31[0-9]/contacts/%31[0-9]", sequence_id, contact_id);
     if (strcmp(contact_id, "404") == 0) {
         status = "404 Not Found";

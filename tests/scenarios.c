@@ -98,6 +98,16 @@ static reply_result run_not_found(reply_client *client, reply_error *error) {
     return fetch(client, 404, error);
 }
 
+/* A proxy that refuses to connect: what is set up for it and for TLS is set up. */
+static reply_result run_proxied_fetch(reply_client *client, reply_error *error) {
+    if (reply_client_set_base_url(client, "https://api.example.invalid/v4", error) != REPLY_OK ||
+        reply_client_set_proxy(client, base_url, error) != REPLY_OK ||
+        reply_client_set_ca_file(client, "/nonexistent/ca.pem", error) != REPLY_OK) {
+        return error->result;
+    }
+    return fetch(client, 12345, error);
+}
+
 enum { MANY = 12 };
 
 struct deliveries {
@@ -147,6 +157,7 @@ const struct scenario scenarios[] = {
     {"fetch", true, run_fetch, REPLY_OK},
     {"second fetch", true, run_second_fetch, REPLY_OK},
     {"fetch of a contact that is not there", true, run_not_found, REPLY_ERROR_NOT_FOUND},
+    {"fetch through a proxy that refuses", true, run_proxied_fetch, REPLY_ERROR_NETWORK},
     {"many", true, run_many, REPLY_OK},
 };
 

@@ -6,7 +6,9 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <errno.h>
 #include <pthread.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -115,6 +117,24 @@ static void test_no_memory_for_the_process(void **state) {
     assert_null(client);
     check_error(&error, client_create(&fake_transport, "key", &client, error_begin(&error, NULL)), REPLY_OK);
     reply_client_destroy(client);
+}
+
+static bool mutex_init_fails = false;
+int __real_pthread_mutex_init(pthread_mutex_t *mutex, const pthread_mutexattr_t *attributes);
+int __wrap_pthread_mutex_init(pthread_mutex_t *mutex, const pthread_mutexattr_t *attributes);
+
+int __wrap_pthread_mutex_init(pthread_mutex_t *mutex, const pthread_mutexattr_t *attributes) {
+    return mutex_init_fails ? ENOMEM : __real_pthread_mutex_init(mutex, attributes);
+}
+
+static void test_no_memory_for_the_lock(void **state) {
+    reply_error error;
+    reply_client *client = (reply_client *)&error;
+    (void)state;
+    mutex_init_fails = true;
+    check_error(&error, client_create(&fake_transport, "key", &client, error_begin(&error, NULL)), REPLY_ERROR_NO_MEMORY);
+    mutex_init_fails = false;
+    assert_null(client);
 }
 
 static void test_null_clients(void **state) {
@@ -607,6 +627,7 @@ int main(void) {
         TEST(test_create_needs_a_place),
         TEST(test_create_by_the_public_function),
         TEST(test_no_memory_for_the_process),
+        TEST(test_no_memory_for_the_lock),
         TEST(test_null_clients),
         TEST(test_destroy_closes_all_sessions),
         TEST(test_defaults),

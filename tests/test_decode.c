@@ -1027,6 +1027,30 @@ static void decodes_in_many_threads(void **state) {
     assert_int_equal(atomic_load(&most_parses_in_progress), 1);
 }
 
+static bool newlocale_fails = false;
+locale_t __real_newlocale(int mask, const char *name, locale_t base);
+locale_t __wrap_newlocale(int mask, const char *name, locale_t base);
+
+locale_t __wrap_newlocale(int mask, const char *name, locale_t base) {
+    return newlocale_fails ? (locale_t)0 : __real_newlocale(mask, name, base);
+}
+
+/* The locale in which numbers are read takes memory. */
+static void tells_where_there_is_no_memory_for_a_locale(void **state) {
+    static const char json[] = "{\"contactId\":1,\"sequenceId\":2,\"status\":\"Active\",\"currentStep\":3,\"addingDate\":\"\","
+                               "\"isOptedOut\":false,\"icpScore\":0.5}";
+    reply_sequence_contact *contact = NULL;
+    reply_error error;
+    (void)state;
+    newlocale_fails = true;
+    assert_int_equal(reply_decode_sequence_contact(json, strlen(json), &contact, &error), REPLY_ERROR_NO_MEMORY);
+    newlocale_fails = false;
+    assert_null(contact);
+    assert_int_equal(reply_decode_sequence_contact(json, strlen(json), &contact, &error), REPLY_OK);
+    assert_true(contact->icp_score >= 0.5 && contact->icp_score <= 0.5);
+    reply_sequence_contact_free(contact);
+}
+
 static void check_in_locale(const char *name, const char *decimal_point) {
     if (!fixture_begin_locale(name)) {
         skip();
@@ -1087,6 +1111,7 @@ int main(void) {
         cmocka_unit_test(makes_one_block),
         cmocka_unit_test(decodes_in_a_child_forked_while_threads_parse),
         cmocka_unit_test(decodes_in_many_threads),
+        cmocka_unit_test(tells_where_there_is_no_memory_for_a_locale),
         cmocka_unit_test(decodes_the_same_where_a_comma_parts_decimals),
         cmocka_unit_test(decodes_the_same_where_two_bytes_part_decimals),
         cmocka_unit_test(decodes_the_same_in_turkish),

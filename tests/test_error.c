@@ -2,6 +2,7 @@
  * made fit for a message. */
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -77,6 +78,27 @@ static void keeps_the_first_error(void **state) {
     assert_int_equal(error_set_failure(&error, REPLY_ERROR_TLS, ""), REPLY_ERROR_NETWORK);
     fixture_expect_error("first error", &error, REPLY_ERROR_NETWORK, "");
     assert_string_equal(error.message, "the first of 2");
+}
+
+static bool vsnprintf_fails = false;
+int __real_vsnprintf(char *target, size_t size, const char *format, va_list arguments);
+int __wrap_vsnprintf(char *target, size_t size, const char *format, va_list arguments);
+
+/* What has been written by then does not count. */
+int __wrap_vsnprintf(char *target, size_t size, const char *format, va_list arguments) {
+    const int length = __real_vsnprintf(target, size, format, arguments);
+    return vsnprintf_fails ? -1 : length;
+}
+
+static void keeps_the_result_where_the_message_cannot_be_made(void **state) {
+    reply_error error;
+    (void)state;
+    error_begin(&error, NULL);
+    vsnprintf_fails = true;
+    assert_int_equal(error_set(&error, REPLY_ERROR_TLS, "why"), REPLY_ERROR_TLS);
+    vsnprintf_fails = false;
+    assert_int_equal(error.result, REPLY_ERROR_TLS);
+    assert_string_equal(error.message, "");
 }
 
 static void tells_of_memory(void **state) {
@@ -376,6 +398,7 @@ int main(void) {
         cmocka_unit_test(names_each_result),
         cmocka_unit_test(begins_with_an_empty_error),
         cmocka_unit_test(keeps_the_first_error),
+        cmocka_unit_test(keeps_the_result_where_the_message_cannot_be_made),
         cmocka_unit_test(tells_of_memory),
         cmocka_unit_test(cuts_messages_between_characters),
         cmocka_unit_test(fits_a_message_of_511_bytes),

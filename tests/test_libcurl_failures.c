@@ -11,11 +11,15 @@
 #include <curl/curl.h>
 
 #include "scenarios.h"
+#include "transport.h"
 
 static struct {
     long count;    /* calls since it was armed */
     long fails_at; /* 0: none */
     const char *name;
+    CURLMcode multi_code; /* what those of the multi interface fail with */
+    CURLoption missing;   /* an option that libcurl lacks; 0: none */
+    CURLcode missing_code;
 } failure;
 
 static bool fails(const char *name) {
@@ -46,12 +50,16 @@ STAND_IN(CURLUcode, CURLUE_OUT_OF_MEMORY, curl_url_get, (CURLU * url, CURLUPart 
          (url, part, text, flags))
 STAND_IN(CURL *, NULL, curl_easy_init, (void), ())
 STAND_IN(CURLM *, NULL, curl_multi_init, (void), ())
-STAND_IN(CURLMcode, CURLM_OUT_OF_MEMORY, curl_multi_add_handle, (CURLM * multi, CURL *easy), (multi, easy))
+STAND_IN(CURLMcode, failure.multi_code, curl_multi_add_handle, (CURLM * multi, CURL *easy), (multi, easy))
 STAND_IN(CURLMcode, CURLM_INTERNAL_ERROR, curl_multi_remove_handle, (CURLM * multi, CURL *easy), (multi, easy))
-STAND_IN(CURLMcode, CURLM_OUT_OF_MEMORY, curl_multi_perform, (CURLM * multi, int *running), (multi, running))
-STAND_IN(CURLMcode, CURLM_OUT_OF_MEMORY, curl_multi_poll,
+STAND_IN(CURLMcode, failure.multi_code, curl_multi_perform, (CURLM * multi, int *running), (multi, running))
+STAND_IN(CURLMcode, failure.multi_code, curl_multi_poll,
          (CURLM * multi, struct curl_waitfd *fds, unsigned int fd_count, int timeout_ms, int *ready),
          (multi, fds, fd_count, timeout_ms, ready))
+
+static bool is_missing(int option) {
+    return option != 0 && option == (int)failure.missing;
+}
 
 /* The variadic ones take one argument, as wide as a pointer whatever it is. */
 #define VARIADIC_STAND_IN(type, failed, name, handle_type, option_type)                                                            \
@@ -62,6 +70,9 @@ STAND_IN(CURLMcode, CURLM_OUT_OF_MEMORY, curl_multi_poll,
         va_start(arguments, option);                                                                                               \
         void *argument = va_arg(arguments, void *);                                                                                \
         va_end(arguments);                                                                                                         \
+        if (is_missing((int)option)) {                                                                                             \
+            return (type)failure.missing_code;                                                                                     \
+        }                                                                                                                          \
         return fails(#name) ? (failed) : __real_##name(handle, option, argument);                                                  \
     }
 
@@ -69,9 +80,12 @@ VARIADIC_STAND_IN(CURLcode, CURLE_OUT_OF_MEMORY, curl_easy_setopt, CURL *, CURLo
 VARIADIC_STAND_IN(CURLcode, CURLE_BAD_FUNCTION_ARGUMENT, curl_easy_getinfo, CURL *, CURLINFO)
 VARIADIC_STAND_IN(CURLMcode, CURLM_OUT_OF_MEMORY, curl_multi_setopt, CURLM *, CURLMoption)
 
-/* Without the response's status there is no telling a contact from an error: that is as good as no response. */
-static bool is_lack_of_status(const reply_error *error) {
-    return error->result == REPLY_ERROR_NETWORK && strcmp(failure.name, "curl_easy_getinfo") == 0;
+/* Without the response's status there is no telling a contact from an error: that is as good as no response. And what is no lack of
+ * memory is NETWORK. */
+static bool is_honest(const reply_error *error) {
+    return error->result == REPLY_ERROR_NETWORK &&
+           (strcmp(failure.name, "curl_easy_getinfo") == 0 ||
+            (failure.multi_code != CURLM_OUT_OF_MEMORY && strncmp(failure.name, "curl_multi_", strlen("curl_multi_")) == 0));
 }
 
 /* Runs a scenario with its nth call of libcurl failing. Returns how many calls there were. */
@@ -95,7 +109,7 @@ static long run_failing(const struct scenario *scenario, long nth) {
 
 static void test_each_call_fails(void **state) {
     long total = 0;
-    (void)state;
+    failure.multi_code = *(const CURLMcode *)*state;
     for (size_t i = 0; i < scenario_count; i++) {
         long count = run_failing(&scenarios[i], 0);
         for (long nth = 1; nth <= count; nth++) {
@@ -109,9 +123,72 @@ static void test_each_call_fails(void **state) {
     assert_true(total > 100);
 }
 
+/* Where nothing is under way that could be ended, as during the wait before a retry, a failing loop does not become a busy one. */
+static void test_failing_loop_without_transfers(void **state) {
+    const struct transport_settings settings = {.connect_timeout_ms = 1000, .slot_count = 1};
+    struct transport_session *session = transport_curl.open(&settings);
+    struct transport_response response;
+    (void)state;
+    assert_non_null(session);
+    for (long nth = 1; nth <= 2; nth++) {
+        failure.count = 0;
+        failure.fails_at = nth; /* curl_multi_perform, then curl_multi_poll */
+        transport_curl.wake(session);
+        const int64_t began = transport_curl.now_ms();
+        assert_int_equal(transport_curl.wait(session, 60000, &response), -1);
+        assert_int_equal(failure.count, 2);
+        assert_in_range(transport_curl.now_ms() - began, 9, 30000);
+        assert_false(transport_curl.may_serve_again(session));
+    }
+    transport_curl.close(session, false);
+}
+
+/* Without an option that only makes things better a call goes well; without one that keeps the key safe it fails. */
+static void test_missing_options(void **state) {
+    static const struct {
+        CURLoption option;
+        reply_result result;
+    } options[] = {
+        {CURLOPT_QUICK_EXIT, REPLY_OK},
+        {CURLOPT_CAPATH, REPLY_OK},
+        {CURLOPT_PROXY_CAINFO, REPLY_OK},
+        {CURLOPT_PROXY_CAPATH, REPLY_OK},
+        {CURLOPT_PROXY_SSLVERSION, REPLY_OK},
+        {CURLOPT_NOSIGNAL, REPLY_ERROR_NETWORK},
+        {CURLOPT_SSLVERSION, REPLY_ERROR_NETWORK},
+        {CURLOPT_CAINFO, REPLY_ERROR_NETWORK},
+        {CURLOPT_PROXY, REPLY_ERROR_NETWORK},
+        {CURLOPT_HEADEROPT, REPLY_ERROR_NETWORK},
+        {CURLOPT_PIPEWAIT, REPLY_ERROR_NETWORK},
+    };
+    static const CURLcode codes[] = {CURLE_UNKNOWN_OPTION, CURLE_NOT_BUILT_IN};
+    (void)state;
+    for (size_t i = 0; i < 2 * sizeof options / sizeof *options; i++) {
+        reply_client *client = scenario_create_client();
+        reply_sequence_contact *contact = NULL;
+        reply_error error;
+        failure.missing = options[i / 2].option;
+        failure.missing_code = codes[i % 2];
+        assert_int_equal(reply_client_set_ca_file(client, "/nonexistent/ca.pem", NULL), REPLY_OK);
+        const reply_result result = reply_get_sequence_contact(client, 100, 1, &contact, &error);
+        failure.missing = 0;
+        if (result != options[i / 2].result || (result != REPLY_OK && error.curl_code != (int32_t)codes[i % 2])) {
+            fail_msg("option %d: %s: %s", (int)options[i / 2].option, reply_result_name(result), error.message);
+        }
+        reply_sequence_contact_free(contact);
+        reply_client_destroy(client);
+    }
+}
+
 static int run_group(void) {
-    scenario_tolerates = is_lack_of_status;
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_each_call_fails)};
+    static CURLMcode codes[] = {CURLM_OUT_OF_MEMORY, CURLM_INTERNAL_ERROR};
+    scenario_tolerates = is_honest;
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_prestate(test_each_call_fails, &codes[0]),
+        cmocka_unit_test_prestate(test_each_call_fails, &codes[1]),
+        cmocka_unit_test(test_failing_loop_without_transfers),
+        cmocka_unit_test(test_missing_options),
+    };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
 

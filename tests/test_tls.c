@@ -647,6 +647,27 @@ static void survives_sends_that_fail(void **state) {
     }
 }
 
+/* The same where others wait for that connection. One whose request could not be sent is of use to nobody: what it sends late would
+ * be answered to another contact. */
+static void mixes_up_no_contacts_after_a_send_that_failed(void **state) {
+    static const enum port ports[] = {GOOD, HTTP1};
+    (void)state;
+    for (int i = 0; i < 20; i++) {
+        reply_client *client = good_client(ports[i % 2]);
+        reply_client_set_max_retries(client, 1, NULL);
+        loopback_fail_send(1 + i / 2);
+        const int64_t began = loopback_now_ms();
+        const struct many many = fetch_many(client, 49, 8);
+        const int64_t took = loopback_now_ms() - began - loopback_waited_ms();
+        loopback_fail_send(0);
+        if (many.fine < 7 || (many.failed == 1 && many.failure != REPLY_ERROR_TLS) || took > loopback_slack_ms(1000)) {
+            fail_msg("send %d: %d fine, %d failed with %s, in %d ms", 1 + i / 2, many.fine, many.failed,
+                     reply_result_name(many.failure), (int)took);
+        }
+        loopback_stop_all(NULL);
+    }
+}
+
 /* ---- A proxy, fork, signals ------------------------------------------------------------------------------------------------- */
 
 /* What goes through the tunnel is TLS: the proxy sees the host's name and no key, the server sees the key. */
@@ -741,6 +762,7 @@ int main(void) {
         WIRE_TEST(reads_what_comes_through_http2),
         WIRE_TEST(reads_headers_through_http2),
         WIRE_TEST(survives_sends_that_fail),
+        WIRE_TEST(mixes_up_no_contacts_after_a_send_that_failed),
         WIRE_TEST(times_out_over_http2),
         WIRE_TEST(is_interrupted_over_http2),
         WIRE_TEST(fetches_through_a_proxy_that_sees_no_key),

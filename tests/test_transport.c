@@ -2,6 +2,7 @@
  * the answers that a server may well give. The faults stand in test_wire.c. */
 #include <fcntl.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <pthread.h>
 #include <regex.h>
 #include <setjmp.h>
@@ -16,6 +17,7 @@
 #include <curl/curl.h>
 
 #include "loopback_server.h"
+#include "transport.h"
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 #define HEAD_200     "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
@@ -1143,6 +1145,112 @@ static void refuses_bad_base_urls_and_changes_nothing(void **state) {
     assert_int_equal(loopback_requests(server), 1);
 }
 
+/* A good URL of so many bytes. */
+static const char *url_of_length(const char *beginning, size_t length) {
+    static char url[2050];
+    assert_true(length < sizeof url);
+    memset(url, 'a', length);
+    memcpy(url, beginning, strlen(beginning));
+    url[length] = '\0';
+    return url;
+}
+
+/* Its limit holds for what is passed and for its normal form, which may be longer. */
+static void bounds_the_length_of_a_base_url(void **state) {
+    struct loopback_server *server = loopback_start(answers);
+    reply_client *client = loopback_client(loopback_url(server));
+    char beginning[64];
+    (void)state;
+    snprintf(beginning, sizeof beginning, "%s/", loopback_url(server));
+    assert_int_equal(reply_client_set_base_url(client, url_of_length("https://1/", 2042), NULL), REPLY_OK);
+    assert_int_equal(reply_client_set_base_url(client, url_of_length(beginning, 2048), NULL), REPLY_OK);
+    assert_int_equal(reply_client_set_base_url(client, url_of_length(beginning, 2049), NULL), REPLY_ERROR_INVALID_ARGUMENT);
+    assert_int_equal(reply_client_set_base_url(client, url_of_length("https://1/", 2043), NULL), REPLY_ERROR_INVALID_ARGUMENT);
+    assert_int_equal(loopback_fetch(client, NULL), REPLY_OK);
+    const char *path = url_of_length(beginning, 2048) + strlen("http://127.0.0.1:");
+    path += strcspn(path, "/");
+    const char *request = loopback_request(server, 0).text;
+    assert_int_equal(strncmp(request + strlen("GET "), path, strlen(path)), 0);
+    assert_int_equal(strncmp(request + strlen("GET ") + strlen(path), "/sequences/100/contacts/12345 HTTP/1.1\r\n", 40), 0);
+}
+
+static void takes_good_proxies_and_refuses_bad_ones(void **state) {
+    static const char *const good[] = {"",
+                                       "http://127.0.0.1:3128",
+                                       "https://proxy.example",
+                                       "socks4://127.0.0.1",
+                                       "socks4a://127.0.0.1",
+                                       "socks5://127.0.0.1",
+                                       "socks5h://user:password@127.0.0.1:1080",
+                                       "SOCKS5://127.0.0.1",
+                                       "proxy.example:3128",
+                                       "127.0.0.1"};
+    static const char *const bad[] = {"ftp://127.0.0.1",    "file:///etc/passwd",     "socks://127.0.0.1",
+                                      "socks6://127.0.0.1", "httpx://127.0.0.1",      "http://",
+                                      "http://a b",         "http://127.0.0.1:65536", "\r\n"};
+    reply_client *client = loopback_client("https://api.example.invalid");
+    (void)state;
+    for (size_t i = 0; i < COUNT(good); i++) {
+        reply_error error;
+        if (reply_client_set_proxy(client, good[i], &error) != REPLY_OK) {
+            fail_msg("\"%s\" is refused: %s", good[i], error.message);
+        }
+    }
+    for (size_t i = 0; i < COUNT(bad); i++) {
+        reply_error error;
+        if (reply_client_set_proxy(client, bad[i], &error) != REPLY_ERROR_INVALID_ARGUMENT ||
+            strstr(error.message, "proxy") == NULL) {
+            fail_msg("\"%s\" gives %s: %s", bad[i], reply_result_name(error.result), error.message);
+        }
+    }
+}
+
+/* ---- The session itself ----------------------------------------------------------------------------------------------------- */
+
+/* A wake is not lost where no wait is in progress, and wakes one wait only; no limit is too long. */
+static void wakes_the_next_wait(void **state) {
+    const struct transport_settings settings = {.connect_timeout_ms = 1000, .slot_count = 1};
+    struct transport_session *session = transport_curl.open(&settings);
+    struct transport_response response;
+    (void)state;
+    assert_non_null(session);
+    const int64_t limits_ms[] = {-1, INT64_MAX, (int64_t)INT_MAX + 1, 60000};
+    for (size_t i = 0; i < COUNT(limits_ms); i++) {
+        transport_curl.wake(session);
+        assert_int_equal(transport_curl.wait(session, limits_ms[i], &response), -1);
+    }
+    const int64_t began = loopback_now_ms();
+    assert_int_equal(transport_curl.wait(session, 50, &response), -1);
+    assert_in_range(loopback_now_ms() - began, 49, loopback_slack_ms(10000));
+    transport_curl.close(session, false);
+}
+
+static bool getentropy_fails = false;
+int __real_getentropy(void *buffer, size_t size);
+int __wrap_getentropy(void *buffer, size_t size);
+
+int __wrap_getentropy(void *buffer, size_t size) {
+    return getentropy_fails ? -1 : __real_getentropy(buffer, size);
+}
+
+/* Also where the system has no chance to give. */
+static void gives_numbers_by_chance(void **state) {
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        uint32_t set = 0;
+        uint32_t unset = 0;
+        getentropy_fails = i == 1;
+        for (int draw = 0; draw < 1000; draw++) {
+            const uint32_t number = transport_curl.random();
+            set |= number;
+            unset |= ~number;
+        }
+        getentropy_fails = false;
+        assert_int_equal(set, UINT32_MAX);
+        assert_int_equal(unset, UINT32_MAX);
+    }
+}
+
 static void refuses_settings_after_a_call(void **state) {
     reply_client *client = loopback_client(loopback_url(loopback_start(answers)));
     reply_sequence_contact *contact = NULL;
@@ -1205,6 +1313,10 @@ int main(void) {
         cmocka_unit_test_teardown(prefers_the_proxy_that_was_set, unset_proxies_and_stop_all),
         WIRE_TEST(takes_good_base_urls),
         WIRE_TEST(refuses_bad_base_urls_and_changes_nothing),
+        WIRE_TEST(bounds_the_length_of_a_base_url),
+        WIRE_TEST(takes_good_proxies_and_refuses_bad_ones),
+        WIRE_TEST(wakes_the_next_wait),
+        WIRE_TEST(gives_numbers_by_chance),
         WIRE_TEST(refuses_settings_after_a_call),
     };
     set_proxy_variables(NULL);
