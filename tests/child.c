@@ -2,13 +2,20 @@
 #include "child.h"
 
 #include <signal.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "only_thread.h"
+
+#ifdef REPLYIO_COVERAGE
+extern void __gcov_dump(void);
+#endif
+
 /* Ends the child in another program: on an exit of this one a memory checker would take what the parent's other threads hold for
- * lost, and a count of what was executed would not be kept. */
+ * lost. */
 static _Noreturn void end(int status) {
     char command[32];
     snprintf(command, sizeof command, "exit %d", status);
@@ -17,11 +24,21 @@ static _Noreturn void end(int status) {
 }
 
 pid_t child_start(int (*act)(void *context), void *context) {
+#ifdef REPLYIO_COVERAGE
+    /* Where other threads were counting when the process was copied, the copy's counts do not add up. */
+    const bool is_counted = is_only_thread();
+#endif
     const pid_t child = fork();
     if (child == 0) {
         signal(SIGALRM, SIG_DFL);
         alarm(30);
-        end(act(context));
+        const int status = act(context);
+#ifdef REPLYIO_COVERAGE
+        if (is_counted) {
+            __gcov_dump();
+        }
+#endif
+        end(status);
     }
     return child;
 }
