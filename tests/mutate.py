@@ -61,6 +61,7 @@ def mutants_of(path):
 
 
 def copy_sources(folder):
+    folder.mkdir()
     for name in ("CMakeLists.txt", "LICENSE", "README.md", "examples", "include", "src", "tests"):
         source = ROOT / name
         if source.is_dir():
