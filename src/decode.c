@@ -339,7 +339,8 @@ static bool allocate_contact(struct decoding *decoding, const char *json, size_t
     for (size_t i = 0; i < FIELD_COUNT; i++) {
         size += decoding->values[i].length; /* the quotes leave room for the NUL */
     }
-    reply_sequence_contact *contact = calloc(1, size);
+    /* The values are parts of the text: where twice the text fits, the sum has not wrapped. With 32 bits 2 GiB do not. */
+    reply_sequence_contact *contact = length <= (SIZE_MAX - sizeof *contact - 1) / 2 ? calloc(1, size) : NULL;
     if (contact == NULL) {
         error_set_no_memory(decoding->error);
         return false;

@@ -1,7 +1,8 @@
 #!/bin/sh
 # check_abi.sh CDEF INCLUDE LIST: the values of the public enums, and the offset and size of each member of the public structs, are those
 # of the list, so that the ABI never changes by accident. The names come from CDEF, the header's declarations, so that none is left out.
-# LIST holds what an LP64 system with 64-bit alignment of int64_t and double has; elsewhere there is nothing to compare.
+# LIST holds what an LP64 system with 64-bit alignment of int64_t and double has; elsewhere there is nothing to compare. EMULATOR is the
+# command by which programs of another architecture run.
 set -eu
 cdef=$1
 include=$2
@@ -31,5 +32,5 @@ if ! echo '_Static_assert(sizeof(long) == 8 && sizeof(void *) == 8 && _Alignof(d
     exit 0
 fi
 ${CC:-cc} -std=c11 -Wall -Wextra -Werror -I "$include" "$work/layout.c" -o "$work/layout"
-"$work/layout" | diff "$list" -
+${EMULATOR-} "$work/layout" | diff "$list" -
 echo "1 passed, 0 failed"

@@ -193,6 +193,8 @@ static void remove_locales(void) {
 }
 
 bool fixture_begin_locale(const char *name) {
+    /* localedef is the machine's, which an emulator may hide behind another's programs. */
+    const char *byte_order = __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__ ? "big" : "little";
     char command[256];
     char full_name[64];
     snprintf(full_name, sizeof full_name, "%s.UTF-8", name);
@@ -203,8 +205,8 @@ bool fixture_begin_locale(const char *name) {
         has_locale_folder = true;
     }
     /* What localedef returns is not looked at: it finds fault with some of the machine's own sources and makes the locale. */
-    snprintf(command, sizeof command, "localedef -i %s -f UTF-8 %s/%s >%s/log 2>&1 || true", name, locale_folder, full_name,
-             locale_folder);
+    snprintf(command, sizeof command, "localedef --%s-endian -i %s -f UTF-8 %s/%s >%s/log 2>&1 || true", byte_order, name,
+             locale_folder, full_name, locale_folder);
     run_command(command);
     if (setlocale(LC_ALL, full_name) == NULL) {
         print_message("skipped: no locale %s can be made here (the package \"locales\" holds localedef's sources)\n", full_name);

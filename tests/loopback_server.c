@@ -361,13 +361,19 @@ static void *play(void *context) {
 
 /* ---- A server's thread ------------------------------------------------------------------------------------------------------ */
 
-/* A thread that takes no signals, which are for the threads of the test. */
+/* A thread that takes no signals, which are for the threads of the test. Its stack, which stays until the server ends, is small: a
+ * 32-bit process has no room for hundreds of the usual size. */
 static int start_thread(pthread_t *thread, void *(*function)(void *), void *context) {
+    enum { STACK_SIZE = 256 * 1024 };
+    pthread_attr_t attributes;
     sigset_t every, before;
     sigfillset(&every);
+    pthread_attr_init(&attributes);
+    pthread_attr_setstacksize(&attributes, STACK_SIZE);
     pthread_sigmask(SIG_SETMASK, &every, &before);
-    const int result = pthread_create(thread, NULL, function, context);
+    const int result = pthread_create(thread, &attributes, function, context);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
+    pthread_attr_destroy(&attributes);
     return result;
 }
 

@@ -12,6 +12,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include <cjson/cJSON.h>
 #include <cmocka.h>
@@ -321,6 +323,7 @@ static void expect_null_member(size_t index, const char *value) {
     };
     const bool is_given[FIELD_COUNT] = {
         [14] = contact->has_email_account_id, [15] = contact->has_linkedin_account_id, [16] = contact->has_icp_score};
+    const double score = 0.85; /* the constant itself may have more bits than a double */
     for (size_t i = 2; i < FIELD_COUNT; i++) {
         if (fields[i].may_be_null && i < 14) {
             assert_int_equal(texts[i] == NULL, i == index);
@@ -331,7 +334,7 @@ static void expect_null_member(size_t index, const char *value) {
     assert_int_equal(contact->sub_status, index == 8 ? REPLY_CONTACT_SUB_STATUS_NULL : REPLY_CONTACT_SUB_STATUS_NONE);
     assert_int_equal(contact->email_account_id, index == 14 ? 0 : 101);
     assert_int_equal(contact->linkedin_account_id, index == 15 ? 0 : 102);
-    assert_true(contact->icp_score == (index == 16 ? 0 : 0.85));
+    assert_true(contact->icp_score == (index == 16 ? 0 : score));
     assert_int_equal(contact->moving_date.has_time, index != 11);
     assert_int_equal(contact->next_send_after.has_time, index != 12);
     reply_sequence_contact_free(contact);
@@ -443,7 +446,7 @@ static void matches_names_exactly(void **state) {
             expect_no_match(i, name);
         }
         for (size_t at = 0; at < strlen(fields[i].name); at++) {
-            snprintf(name, sizeof name, "%s", fields[i].name);
+            strcpy(name, fields[i].name);
             name[at] = (char)(name[at] ^ 0x20);
             expect_no_match(i, name);
             snprintf(name, sizeof name, "%.*s", (int)at, fields[i].name);
@@ -889,6 +892,38 @@ static void makes_one_block(void **state) {
     fixture_each("contact/valid", "", check_one_block);
 }
 
+/* The largest object that a 32-bit system can have, nearly all of it one string: a contact with the text and the string would be
+ * larger than a size_t can tell. The same few pages of memory stand in it again and again. */
+static void refuses_a_text_that_leaves_no_room(void **state) {
+    enum { PIECE = 16 * 1024 * 1024 };
+    static const char beginning[] = "{\"email\":\"";
+    const size_t length = PTRDIFF_MAX;
+    const size_t mapped = length + 1;
+    reply_sequence_contact *contact = NULL;
+    reply_error error;
+    (void)state;
+    if (length > INT32_MAX) {
+        skip();
+    }
+    char *piece = malloc(PIECE);
+    const int file = memfd_create("piece", MFD_CLOEXEC);
+    char *text = mmap(NULL, mapped, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    assert_non_null(piece);
+    assert_true(text != MAP_FAILED);
+    memset(piece, 'a', PIECE);
+    assert_int_equal(write(file, piece, PIECE), PIECE);
+    for (size_t at = 0; at < mapped; at += PIECE) {
+        assert_true(mmap(text + at, PIECE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_FIXED, file, 0) != MAP_FAILED);
+    }
+    memcpy(text, beginning, strlen(beginning));
+    memcpy(text + length - 2, "\"}", 2);
+    assert_int_equal(reply_decode_sequence_contact(text, length, &contact, &error), REPLY_ERROR_NO_MEMORY);
+    assert_null(contact);
+    munmap(text, mapped);
+    close(file);
+    free(piece);
+}
+
 /* Strings with escapes, which take turns behind a lock. */
 static const char escaped[] =
     "{\"contactId\":1,\"sequenceId\":2,\"email\":\"\\u0061@b\",\"firstName\":\"\\ud83d\\ude00\",\"\\u006castName\":\"a\\tb\","
@@ -1109,6 +1144,7 @@ int main(void) {
         cmocka_unit_test(hands_out_no_contact_without_the_public_function),
         cmocka_unit_test(needs_no_error),
         cmocka_unit_test(makes_one_block),
+        cmocka_unit_test(refuses_a_text_that_leaves_no_room),
         cmocka_unit_test(decodes_in_a_child_forked_while_threads_parse),
         cmocka_unit_test(decodes_in_many_threads),
         cmocka_unit_test(tells_where_there_is_no_memory_for_a_locale),

@@ -1,6 +1,6 @@
 #!/bin/sh
 # test_example.sh GET_SEQUENCE_CONTACT STAND_IN_SERVER: what the example program prints, and its exit status, against the stand-in
-# server.
+# server. EMULATOR is the command by which programs of another architecture run.
 set -u
 program=$1
 server=$2
@@ -11,6 +11,13 @@ tls_server=
 trap '[ -z "$tls_server" ] || kill "$tls_server"; rm -rf "$work"' EXIT
 passed=0
 failed=0
+if [ -n "${EMULATOR-}" ]; then
+    printf '#!/bin/sh\nexec %s "%s" "$@"\n' "$EMULATOR" "$program" >"$work/program"
+    printf '#!/bin/sh\nexec %s "%s" "$@"\n' "$EMULATOR" "$server" >"$work/server"
+    chmod +x "$work/program" "$work/server"
+    program=$work/program
+    server=$work/server
+fi
 export TZ=UTC REPLY_API_KEY=a-key-that-nobody-may-see TERM=xterm
 unset NO_COLOR
 start_stand_in "$server" || exit 1

@@ -422,7 +422,7 @@ static void survives_a_storm_of_interrupts(void **state) {
     }
     for (int64_t until = loopback_now_ms() + 1000, i = 0; loopback_now_ms() < until; i++) {
         reply_client_interrupt(client);
-        nanosleep(&(struct timespec){.tv_nsec = (i % 20) * 100000}, NULL);
+        nanosleep(&(struct timespec){.tv_nsec = (long)(i % 20) * 100000}, NULL);
     }
     atomic_store(&is_over, true);
     for (int i = 0; i < THREADS; i++) {
