@@ -8,7 +8,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "only_thread.h"
+#include "thread_count.h"
 
 #ifdef REPLYIO_COVERAGE
 extern void __gcov_dump(void);
@@ -26,7 +26,7 @@ static _Noreturn void end(int status) {
 pid_t child_start(int (*act)(void *context), void *context) {
 #ifdef REPLYIO_COVERAGE
     /* Where other threads were counting when the process was copied, the copy's counts do not add up. */
-    const bool is_counted = is_only_thread();
+    const bool is_counted = thread_count() == 1;
 #endif
     const pid_t child = fork();
     if (child == 0) {

@@ -11,13 +11,11 @@ root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
 builds=${BUILD_DIR:-$root/build}
 [ $# -gt 0 ] || set -- i386 s390x
 . "$root/examples/install_packages.sh"
+. "$root/tests/warnings.sh"
 
 # These tests would say nothing of the architecture: header compiles by the host's compilers, packaging and readme build and install
 # the library for the host.
 excluded='^(header|packaging|readme)$'
-
-warnings=$(sed -n 's/^strict="\(.*\)"$/\1/p' "$root/.ci/run")
-[ -n "$warnings" ]
 
 # apt-get with a state of its own, which knows the packages of the architecture alone and takes none for installed.
 target_apt_get() {

@@ -10,4 +10,4 @@ install_packages cmake gcc libc6-dev make pkg-config libcurl4-openssl-dev libcjs
 cmake -S "$root" -B "$build" "$@"
 cmake --build "$build" -j "$(getconf _NPROCESSORS_ONLN)"
 cd "$build"
-ctest --output-on-failure
+ctest --output-on-failure -j "$(getconf _NPROCESSORS_ONLN)"

@@ -26,6 +26,10 @@ static reply_result run_base_url(reply_client *client, reply_error *error) {
     return reply_client_set_base_url(client, "https://example.com:8443/api/v4/", error);
 }
 
+static reply_result run_bad_base_url(reply_client *client, reply_error *error) {
+    return reply_client_set_base_url(client, "http://example.com/v4", error);
+}
+
 static reply_result run_user_agent(reply_client *client, reply_error *error) {
     return reply_client_set_user_agent(client, "acme-sync/2.1", error);
 }
@@ -149,6 +153,7 @@ static reply_result run_many(reply_client *client, reply_error *error) {
 const struct scenario scenarios[] = {
     {"create", false, run_create, REPLY_OK},
     {"set_base_url", true, run_base_url, REPLY_OK},
+    {"set_base_url to plain http", true, run_bad_base_url, REPLY_ERROR_INVALID_ARGUMENT},
     {"set_user_agent", true, run_user_agent, REPLY_OK},
     {"add_header", true, run_header, REPLY_OK},
     {"set_ca_file", true, run_ca_file, REPLY_OK},

@@ -390,10 +390,11 @@ static void test_null_arguments(void **state) {
     for (int i = 0; i < SETTERS; i++) {
         reply_error error;
         check_error(&error, set(i, NULL, true, &error), REPLY_ERROR_INVALID_ARGUMENT);
-        check_says(&error, "client");
+        check_says(&error, "client is NULL");
         assert_int_equal(set(i, NULL, true, NULL), REPLY_ERROR_INVALID_ARGUMENT);
         if (i < SETTERS_WITH_POINTERS) {
             check_error(&error, set(i, *state, false, &error), REPLY_ERROR_INVALID_ARGUMENT);
+            check_says(&error, "value is NULL");
             assert_int_equal(set(i, *state, false, NULL), REPLY_ERROR_INVALID_ARGUMENT);
         }
     }

@@ -683,6 +683,7 @@ static void reads_retry_after(void **state) {
     } cases[] = {
         {"Retry-After: 7\r\n", 7000},
         {"retry-after:7 \r\n", 7000},
+        {"Retry-After:\t 7\t \t\r\n", 7000},
         {"Retry-After: 007\r\n", 7000},
         {"Retry-After: 86401\r\n", 86400000},
         {"Retry-After: 99999999999999999999999999\r\n", 86400000},
