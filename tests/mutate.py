@@ -6,7 +6,6 @@ is run by hand. The tests must have been built and have passed before (sh tests/
 
 import argparse
 import concurrent.futures
-import difflib
 import pathlib
 import queue
 import random
@@ -135,10 +134,10 @@ def key_of(mutant):
     return path.relative_to(ROOT).as_posix(), old.strip(), new.strip()
 
 
-def changed_part(old, new):
-    """The words of a line that a change replaces."""
-    matcher = difflib.SequenceMatcher(None, old, new, autojunk=False)
-    return "; ".join(f"{old[a:b]!r} -> {new[c:d]!r}" for kind, a, b, c, d in matcher.get_opcodes() if kind != "equal")
+def describe(mutant, killer, reason):
+    path, number, old, new = mutant
+    change = f"{path.name}:{number + 1}: {old.strip()}  =>  {new.strip()}"
+    return f"{killer}: {change}" if killer else f"UNNOTICED: {change}  ({reason or 'NOT EXPLAINED'})"
 
 
 def main():
@@ -178,13 +177,11 @@ def main():
             for mutant, killer in zip(batch, pool.map(run, batch)):
                 if killer is None:
                     continue
-                path, number, old, new = mutant
+                reason = known.get(key_of(mutant))
                 noticed += killer != ""
                 unnoticed += killer == ""
-                reason = "" if killer else known.get(key_of(mutant), "NOT EXPLAINED")
-                explained += killer == "" and reason != "NOT EXPLAINED"
-                what = "dropped" if new.strip() == ";" else changed_part(old, new)
-                print(f"{killer or 'UNNOTICED'}: {path.name}:{number + 1}: {old.strip()}   [{what}] {reason}", flush=True)
+                explained += killer == "" and reason is not None
+                print(describe(mutant, killer, reason), flush=True)
     print(f"{noticed} of {noticed + unnoticed} changes are noticed; of the others {explained} are explained")
     sys.exit(0 if noticed >= 0.9 * (noticed + unnoticed) and explained == unnoticed else 1)
 

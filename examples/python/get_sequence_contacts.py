@@ -32,12 +32,18 @@ def describe(contact):
     return f"{contact.contact_id}: {', '.join(parts)}"
 
 
+def print_log(line):
+    print(line, file=sys.stderr)
+
+
 def parse_arguments(description):
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--base-url", default="https://api.reply.io/v4", metavar="URL")
+    parser.add_argument("--verbose", action="store_true", help="tell of each attempt and each wait on standard error")
     parser.add_argument("sequence_id", type=identifier, metavar="SEQUENCE_ID")
     parser.add_argument("contact_ids", type=identifier, metavar="CONTACT_ID", nargs="+")
     options = parser.parse_args()
+    options.log = print_log if options.verbose else None
     options.api_key = os.environ.get("REPLY_API_KEY")
     if not options.api_key:
         parser.error("the environment variable REPLY_API_KEY is not set: put the API key there")
@@ -56,7 +62,7 @@ def main():
             failed.append(contact_id)
 
     try:
-        with replyio.Client(options.api_key, base_url=options.base_url) as client:
+        with replyio.Client(options.api_key, base_url=options.base_url, log=options.log) as client:
             client.get_sequence_contacts(options.sequence_id, options.contact_ids, on_contact)
     except replyio.InvalidArgumentError as error:
         print(error, file=sys.stderr)

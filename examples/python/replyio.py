@@ -4,7 +4,8 @@
         print(client.get_sequence_contact(100, 12345).email)
 
 Who frees what: a contact is copied into Python's memory and the library's is freed at once, whatever happens on the way; an error
-lies in a structure of Python's; the client is destroyed when its with block ends, by when its calls must have returned.
+lies in a structure of Python's; the client is destroyed when its with block ends, by when its calls must have returned: close()
+raises a RuntimeError where one has not.
 """
 
 from __future__ import annotations
@@ -79,6 +80,8 @@ class _SequenceContact(ctypes.Structure):
 
 _library = ctypes.CDLL("libreplyio.so.0")
 
+_LogFunction = ctypes.CFUNCTYPE(None, c_char_p, c_void_p)
+
 # Its first argument is the index, and its third the contact, which is the callback's to free.
 _ContactFunction = ctypes.CFUNCTYPE(c_int, c_size_t, c_int, POINTER(_SequenceContact), POINTER(_Error), c_void_p)
 
@@ -107,6 +110,7 @@ _destroy = _declare("reply_client_destroy", None, c_void_p)
 _interrupt = _declare("reply_client_interrupt", None, c_void_p)
 _add_header = _declare("reply_client_add_header", c_int, c_void_p, c_char_p, c_char_p, POINTER(_Error))
 _set = {name: _declare("reply_client_set_" + name, c_int, c_void_p, kind, POINTER(_Error)) for name, kind in _SETTINGS.items()}
+_set_log = _declare("reply_client_set_log", c_int, c_void_p, _LogFunction, c_void_p, POINTER(_Error))
 _get_one = _declare(
     "reply_get_sequence_contact", c_int, c_void_p, c_int64, c_int64, POINTER(POINTER(_SequenceContact)), POINTER(_Error)
 )
@@ -272,14 +276,17 @@ def _take(pointer):
 
 
 class Client:
-    """An API key, settings and connections, for any number of threads at once. The settings are the header's, by their names."""
+    """An API key, settings and connections, for any number of threads at once. The settings are the header's, by their names; log is
+    called with a line for each attempt and each wait, perhaps by several threads at once."""
 
-    def __init__(self, api_key, *, headers=None, **settings):
+    def __init__(self, api_key, *, headers=None, log=None, **settings):
         unknown = settings.keys() - _SETTINGS.keys()
         if unknown:
             raise TypeError(f"no such setting: {', '.join(sorted(unknown))}")
         error = _Error()
+        self._lock = threading.Lock()  # guards what follows
         self._handle = c_void_p()
+        self._calls = 0  # those in progress
         _check(_create(_text(api_key), byref(self._handle), byref(error)), error)
         try:
             for name, value in settings.items():
@@ -287,6 +294,9 @@ class Client:
                 _check(_set[name](self._handle, argument, byref(error)), error)
             for name, value in (headers or {}).items():
                 _check(_add_header(self._handle, _text(name), _text(value), byref(error)), error)
+            if log is not None:
+                self._log = _LogFunction(lambda line, _: log(line.decode()))  # the library does not keep it alive
+                _check(_set_log(self._handle, self._log, None, byref(error)), error)
         except BaseException:
             self.close()
             raise
@@ -298,17 +308,36 @@ class Client:
         self.close()
 
     def close(self):
-        """Destroys the client. None of its calls may be running any more, in any thread."""
-        _destroy(self._handle)
-        self._handle = c_void_p()  # later calls are refused by the library
+        """Destroys the client. None of its calls may be in progress any more, in any thread."""
+        with self._lock:
+            if self._calls > 0:
+                raise RuntimeError("a call with the client is in progress: wait for it, or interrupt it, before close()")
+            _destroy(self._handle)
+            self._handle = c_void_p()  # later calls are refused by the library
 
     def interrupt(self, calls=()):
         """Ends the calls that are in progress, in all threads, with a CancelledError, and waits for calls, which are futures: one
         that is only about to begin does not notice, and is interrupted again."""
-        _interrupt(self._handle)
+        self._interrupt()
         while running := [call for call in calls if not call.done()]:
             wait(running, timeout=0.05)
+            self._interrupt()
+
+    def _interrupt(self):
+        with self._lock:
             _interrupt(self._handle)
+
+    @contextlib.contextmanager
+    def _in_progress(self):
+        """A call, during which the client stays as it is. Hands out its handle."""
+        with self._lock:
+            handle = self._handle
+            self._calls += 1
+        try:
+            yield handle
+        finally:
+            with self._lock:
+                self._calls -= 1
 
     def get_sequence_contact(self, sequence_id, contact_id):
         """Fetches a contact, or raises the error's own exception."""
@@ -317,7 +346,8 @@ class Client:
         def fetch():
             error = _Error()
             contact = POINTER(_SequenceContact)()
-            _check(_get_one(self._handle, *ids, byref(contact), byref(error)), error)
+            with self._in_progress() as handle:
+                _check(_get_one(handle, *ids, byref(contact), byref(error)), error)
             return _take(contact)
 
         return self._run(fetch)
@@ -344,7 +374,8 @@ class Client:
 
         def fetch():
             error = _Error()
-            result = _get_many(self._handle, c_sequence_id, c_contact_ids, len(contact_ids), deliver, None, byref(error))
+            with self._in_progress() as handle:
+                result = _get_many(handle, c_sequence_id, c_contact_ids, len(contact_ids), deliver, None, byref(error))
             if raised:
                 raise raised[0]
             _check(result, error)

@@ -25,7 +25,7 @@ def main():
     has_all = True
     try:
         # The threads' block ends before the client's: no call is running when the client is destroyed.
-        with replyio.Client(options.api_key, base_url=options.base_url) as client, ThreadPoolExecutor(4) as executor:
+        with replyio.Client(options.api_key, base_url=options.base_url, log=options.log) as client, ThreadPoolExecutor(4) as executor:
             calls = []
             try:
                 for contact_id in options.contact_ids:

@@ -186,6 +186,9 @@ check_interrupt() { # MESSAGE COMMAND...
 
 if command -v python3 >/dev/null 2>&1; then
     check_binding "python" python3 "$examples/python/get_sequence_contacts.py"
+    run_command python3 "$examples/python/get_sequence_contacts.py" --verbose --base-url "$base_url" 100 12345
+    verdict "--verbose: the contact" output_is "$(example_line 12345)$new_line"
+    verdict "--verbose: the attempt" errors_have "attempt 1 GET /v4/sequences/100/contacts/12345: 200 in "
     check_interrupt "interrupted" python3 "$examples/python/get_sequence_contacts.py"
     check_binding "python, threads" python3 "$examples/python/share_client.py"
     check_interrupt "interrupted" python3 "$examples/python/share_client.py"
@@ -194,6 +197,7 @@ if command -v python3 >/dev/null 2>&1; then
     cat >"$work/members.py" <<'PYTHON'
 import json
 import sys
+import threading
 
 import replyio
 
@@ -218,10 +222,39 @@ with replyio.Client("key", base_url=sys.argv[1], user_agent="members/1", timeout
     def stop(*_):
         raise KeyError("mine")
 
+    def close(*_):
+        client.close()
+
+    waits = threading.Event()
+    lines = []
+
+    def log(line):
+        lines.append(line)
+        if line.startswith("wait "):
+            waits.set()
+
+    # A client that another thread is using is not destroyed: contact 429's first answer asks to wait a second.
+    other = replyio.Client("key", base_url=sys.argv[1], log=log)
+    thread = threading.Thread(target=other.get_sequence_contact, args=(100, 429))
+    thread.start()
+    assert waits.wait(10)
+    try:
+        other.close()
+        raise AssertionError("closed")
+    except RuntimeError:
+        pass
+    thread.join()
+    other.close()
+    assert len(lines) == 3 and lines[1] == "wait 1000 ms: rate limit", lines
+    assert lines[0].startswith("attempt 1 GET /v4/sequences/100/contacts/429: 429 in "), lines
+    assert lines[2].startswith("attempt 2 GET /v4/sequences/100/contacts/429: 200 in "), lines
+
     for expected, call in (
         (replyio.NotFoundError, lambda: client.get_sequence_contact(100, 404)),
         (OverflowError, lambda: client.get_sequence_contact(100, 2**64 + 12345)),
         (KeyError, lambda: client.get_sequence_contacts(100, [1, 2, 3], stop)),
+        (RuntimeError, lambda: client.get_sequence_contacts(100, [1, 2, 3], close)),
+        (replyio.InvalidArgumentError, lambda: other.get_sequence_contact(100, 12345)),
         (replyio.InvalidArgumentError, lambda: replyio.Client("key", max_retries=11)),
         (OverflowError, lambda: replyio.Client("key", max_retries=2**32)),
     ):
@@ -231,6 +264,7 @@ with replyio.Client("key", base_url=sys.argv[1], user_agent="members/1", timeout
             continue
         raise AssertionError(expected)
 PYTHON
+    start_stand_in "$server" || exit 1
     PYTHONPATH=$examples/python run_command python3 "$work/members.py" "$base_url"
     expect "each member, and each exception" 0 "" ""
 else
