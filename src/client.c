@@ -115,11 +115,11 @@ reply_result client_check_process(const reply_client *client, reply_error *error
                      "the client came through fork, and its connections are the parent's; create a client in the child");
 }
 
-/* What every setter checks first; is_given tells whether its values are there. */
-static bool may_set(reply_client *client, bool is_given, reply_error *error) {
-    if (client == NULL || !is_given) {
+/* What every setter checks first; missing is the name of an argument that is NULL, or NULL. */
+static bool may_set(reply_client *client, const char *missing, reply_error *error) {
+    if (client == NULL || missing != NULL) {
         error_set(error, REPLY_ERROR_INVALID_ARGUMENT, "%s is NULL; pass the client and a value",
-                  client == NULL ? "client" : "the value");
+                  client == NULL ? "client" : missing);
         return false;
     }
     if (client_check_process(client, error) != REPLY_OK) {
@@ -149,7 +149,8 @@ reply_result reply_client_set_base_url(reply_client *client, const char *url, re
     reply_error spare;
     error = error_begin(error, &spare);
     struct transport_base_url base_url = {0};
-    if (!may_set(client, url != NULL, error) || client->transport->check_base_url(url, &base_url, error) != REPLY_OK) {
+    if (!may_set(client, url == NULL ? "url" : NULL, error) ||
+        client->transport->check_base_url(url, &base_url, error) != REPLY_OK) {
         return error->result;
     }
     free(client->dispatch_settings.base_url.text);
@@ -161,7 +162,7 @@ reply_result reply_client_set_base_url(reply_client *client, const char *url, re
 reply_result reply_client_set_user_agent(reply_client *client, const char *product, reply_error *error) {
     reply_error spare;
     error = error_begin(error, &spare);
-    if (!may_set(client, product != NULL, error)) {
+    if (!may_set(client, product == NULL ? "product" : NULL, error)) {
         return error->result;
     }
     if (!request_is_product(product)) {
@@ -185,7 +186,7 @@ static size_t find_header(const reply_client *client, const char *name) {
 reply_result reply_client_add_header(reply_client *client, const char *name, const char *value, reply_error *error) {
     reply_error spare;
     error = error_begin(error, &spare);
-    if (!may_set(client, name != NULL && value != NULL, error)) {
+    if (!may_set(client, name == NULL ? "name" : value == NULL ? "value" : NULL, error)) {
         return error->result;
     }
     if (!request_is_header_name(name)) {
@@ -211,7 +212,7 @@ reply_result reply_client_add_header(reply_client *client, const char *name, con
 reply_result reply_client_set_ca_file(reply_client *client, const char *path, reply_error *error) {
     reply_error spare;
     error = error_begin(error, &spare);
-    if (!may_set(client, path != NULL, error)) {
+    if (!may_set(client, path == NULL ? "path" : NULL, error)) {
         return error->result;
     }
     if (path[0] == '\0') {
@@ -225,7 +226,8 @@ reply_result reply_client_set_ca_file(reply_client *client, const char *path, re
 reply_result reply_client_set_proxy(reply_client *client, const char *url, reply_error *error) {
     reply_error spare;
     error = error_begin(error, &spare);
-    if (!may_set(client, url != NULL, error) || (url[0] != '\0' && client->transport->check_proxy(url, error) != REPLY_OK)) {
+    if (!may_set(client, url == NULL ? "url" : NULL, error) ||
+        (url[0] != '\0' && client->transport->check_proxy(url, error) != REPLY_OK)) {
         return error->result;
     }
     replace(&client->proxy, strdup(url), error);
@@ -234,9 +236,10 @@ reply_result reply_client_set_proxy(reply_client *client, const char *url, reply
 }
 
 /* A setting that is a number from lowest to highest. */
-static reply_result check_number(reply_client *client, int64_t value, int64_t lowest, int64_t highest, reply_error *error) {
-    if (may_set(client, true, error) && (value < lowest || value > highest)) {
-        return error_set(error, REPLY_ERROR_INVALID_ARGUMENT, "%lld is out of range; pass %lld to %lld", (long long)value,
+static reply_result check_number(reply_client *client, const char *name, int64_t value, int64_t lowest, int64_t highest,
+                                 reply_error *error) {
+    if (may_set(client, NULL, error) && (value < lowest || value > highest)) {
+        return error_set(error, REPLY_ERROR_INVALID_ARGUMENT, "%s %lld is out of range; pass %lld to %lld", name, (long long)value,
                          (long long)lowest, (long long)highest);
     }
     return error->result;
@@ -245,7 +248,7 @@ static reply_result check_number(reply_client *client, int64_t value, int64_t lo
 reply_result reply_client_set_connect_timeout_ms(reply_client *client, int64_t ms, reply_error *error) {
     reply_error spare;
     error = error_begin(error, &spare);
-    if (check_number(client, ms, 1, INT32_MAX, error) == REPLY_OK) {
+    if (check_number(client, "connect_timeout_ms", ms, 1, INT32_MAX, error) == REPLY_OK) {
         client->transport_settings.connect_timeout_ms = ms;
     }
     return error->result;
@@ -254,7 +257,7 @@ reply_result reply_client_set_connect_timeout_ms(reply_client *client, int64_t m
 reply_result reply_client_set_attempt_timeout_ms(reply_client *client, int64_t ms, reply_error *error) {
     reply_error spare;
     error = error_begin(error, &spare);
-    if (check_number(client, ms, 1, INT32_MAX, error) == REPLY_OK) {
+    if (check_number(client, "attempt_timeout_ms", ms, 1, INT32_MAX, error) == REPLY_OK) {
         client->dispatch_settings.attempt_timeout_ms = ms;
     }
     return error->result;
@@ -263,7 +266,7 @@ reply_result reply_client_set_attempt_timeout_ms(reply_client *client, int64_t m
 reply_result reply_client_set_timeout_ms(reply_client *client, int64_t ms, reply_error *error) {
     reply_error spare;
     error = error_begin(error, &spare);
-    if (check_number(client, ms, 0, INT32_MAX, error) == REPLY_OK) {
+    if (check_number(client, "timeout_ms", ms, 0, INT32_MAX, error) == REPLY_OK) {
         client->timeout_ms = ms;
     }
     return error->result;
@@ -272,7 +275,7 @@ reply_result reply_client_set_timeout_ms(reply_client *client, int64_t ms, reply
 reply_result reply_client_set_max_retries(reply_client *client, int32_t retries, reply_error *error) {
     reply_error spare;
     error = error_begin(error, &spare);
-    if (check_number(client, retries, 0, 10, error) == REPLY_OK) {
+    if (check_number(client, "max_retries", retries, 0, 10, error) == REPLY_OK) {
         client->dispatch_settings.max_retries = retries;
     }
     return error->result;
@@ -281,7 +284,7 @@ reply_result reply_client_set_max_retries(reply_client *client, int32_t retries,
 reply_result reply_client_set_max_concurrency(reply_client *client, int32_t requests, reply_error *error) {
     reply_error spare;
     error = error_begin(error, &spare);
-    if (check_number(client, requests, 1, DISPATCH_MOST_REQUESTS, error) == REPLY_OK) {
+    if (check_number(client, "max_concurrency", requests, 1, DISPATCH_MOST_REQUESTS, error) == REPLY_OK) {
         client->transport_settings.slot_count = requests;
         client->dispatch_settings.max_concurrency = requests;
     }
@@ -291,7 +294,7 @@ reply_result reply_client_set_max_concurrency(reply_client *client, int32_t requ
 reply_result reply_client_set_log(reply_client *client, reply_log_fn log, void *user_data, reply_error *error) {
     reply_error spare;
     error = error_begin(error, &spare);
-    if (may_set(client, true, error)) {
+    if (may_set(client, NULL, error)) {
         client->dispatch_settings.log = log;
         client->dispatch_settings.log_user_data = user_data;
     }

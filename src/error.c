@@ -133,7 +133,7 @@ static bool is_control(uint32_t code_point) {
            code_point == 0x200F || (code_point >= 0x2028 && code_point <= 0x202E) || (code_point >= 0x2066 && code_point <= 0x2069);
 }
 
-/* Neither replacement is ASCII, and a key is ASCII alone: no replacement can complete a key. */
+/* No replacement has a visible ASCII character, and a key has no others: none can complete a key. */
 void error_quote(char *target, size_t size, const char *text, size_t length, const char *key) {
     const size_t key_length = key != NULL ? strlen(key) : 0;
     size_t used = 0;

@@ -7,10 +7,11 @@
 
 enum { ONE_CONTACT_TIMEOUT_MS = 120000 };
 
-static bool may_call(const reply_client *client, bool is_given, int64_t sequence_id, reply_error *error) {
-    if (client == NULL || !is_given) {
+/* What both calls check first; missing is the name of an argument that is NULL and must not be, or NULL. */
+static bool may_call(const reply_client *client, const char *missing, int64_t sequence_id, reply_error *error) {
+    if (client == NULL || missing != NULL) {
         error_set(error, REPLY_ERROR_INVALID_ARGUMENT, "%s is NULL; pass the client and all that the call needs",
-                  client == NULL ? "client" : "an argument");
+                  client == NULL ? "client" : missing);
         return false;
     }
     if (sequence_id < 1) {
@@ -61,7 +62,7 @@ reply_result reply_get_sequence_contact(reply_client *client, int64_t sequence_i
     if (contact != NULL) {
         *contact = NULL;
     }
-    if (!may_call(client, contact != NULL, sequence_id, error)) {
+    if (!may_call(client, contact == NULL ? "contact" : NULL, sequence_id, error)) {
         return error->result;
     }
     if (contact_id < 1) {
@@ -79,7 +80,8 @@ reply_result reply_get_sequence_contacts(reply_client *client, int64_t sequence_
                                          reply_contact_fn on_contact, void *user_data, reply_error *error) {
     reply_error spare;
     error = error_begin(error, &spare);
-    if (!may_call(client, on_contact != NULL && (contact_ids != NULL || count == 0), sequence_id, error)) {
+    const char *missing = on_contact == NULL ? "on_contact" : contact_ids == NULL && count > 0 ? "contact_ids" : NULL;
+    if (!may_call(client, missing, sequence_id, error)) {
         return error->result;
     }
     struct dispatch_call call = {

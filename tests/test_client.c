@@ -137,6 +137,11 @@ static void test_no_memory_for_the_lock(void **state) {
     assert_null(client);
 }
 
+static void test_version(void **state) {
+    (void)state;
+    assert_string_equal(reply_version(), REPLYIO_VERSION);
+}
+
 static void test_null_clients(void **state) {
     (void)state;
     reply_client_destroy(NULL);
@@ -302,15 +307,15 @@ static void test_refused_texts_change_nothing(void **state) {
 
 typedef reply_result (*set_time)(reply_client *client, int64_t ms, reply_error *error);
 
-static void check_times(reply_client *client, set_time set, int64_t lowest) {
+static void check_times(reply_client *client, set_time set, const char *name, int64_t lowest) {
     reply_error error;
     const int64_t refused[] = {lowest - 1, INT64_MIN, (int64_t)INT32_MAX + 1, INT64_MAX, -1};
     check_error(&error, set(client, lowest, &error), REPLY_OK);
     check_error(&error, set(client, INT32_MAX, &error), REPLY_OK);
     check_error(&error, set(client, 777, &error), REPLY_OK);
     for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
-        char words[32];
-        snprintf(words, sizeof words, "%lld", (long long)refused[i]);
+        char words[64];
+        snprintf(words, sizeof words, "%s %lld is out of range", name, (long long)refused[i]);
         check_error(&error, set(client, refused[i], &error), REPLY_ERROR_INVALID_ARGUMENT);
         check_says(&error, words);
         assert_int_equal(set(client, refused[i], NULL), REPLY_ERROR_INVALID_ARGUMENT);
@@ -318,9 +323,9 @@ static void check_times(reply_client *client, set_time set, int64_t lowest) {
 }
 
 static void test_times(void **state) {
-    check_times(*state, reply_client_set_connect_timeout_ms, 1);
-    check_times(*state, reply_client_set_attempt_timeout_ms, 1);
-    check_times(*state, reply_client_set_timeout_ms, 0);
+    check_times(*state, reply_client_set_connect_timeout_ms, "connect_timeout_ms", 1);
+    check_times(*state, reply_client_set_attempt_timeout_ms, "attempt_timeout_ms", 1);
+    check_times(*state, reply_client_set_timeout_ms, "timeout_ms", 0);
     assert_int_equal(reply_client_set_timeout_ms(*state, 0, NULL), REPLY_OK);
     assert_int_equal(settings_of(*state)->connect_timeout_ms, 777);
     assert_int_equal(fake_nth(FAKE_START, 0).timeout_ms, 777);
@@ -341,12 +346,14 @@ static void test_numbers(void **state) {
     check_error(&error, reply_client_set_max_retries(*state, 0, &error), REPLY_OK);
     for (size_t i = 0; i < 4; i++) {
         check_error(&error, reply_client_set_max_retries(*state, refused_retries[i], &error), REPLY_ERROR_INVALID_ARGUMENT);
+        check_says(&error, "max_retries ");
         check_says(&error, "0 to 10");
     }
     check_error(&error, reply_client_set_max_concurrency(*state, 100, &error), REPLY_OK);
     check_error(&error, reply_client_set_max_concurrency(*state, 1, &error), REPLY_OK);
     for (size_t i = 0; i < 5; i++) {
         check_error(&error, reply_client_set_max_concurrency(*state, refused_requests[i], &error), REPLY_ERROR_INVALID_ARGUMENT);
+        check_says(&error, "max_concurrency ");
         check_says(&error, "1 to 100");
     }
     FAKE_SCRIPT(7, {.http_status = 503});
@@ -387,6 +394,8 @@ static reply_result set(int setter, reply_client *client, bool given, reply_erro
 enum { SETTERS = 12, SETTERS_WITH_POINTERS = 6 };
 
 static void test_null_arguments(void **state) {
+    static const char *const faults[SETTERS_WITH_POINTERS] = {"url is NULL",   "product is NULL", "name is NULL",
+                                                              "value is NULL", "path is NULL",    "url is NULL"};
     for (int i = 0; i < SETTERS; i++) {
         reply_error error;
         check_error(&error, set(i, NULL, true, &error), REPLY_ERROR_INVALID_ARGUMENT);
@@ -394,7 +403,7 @@ static void test_null_arguments(void **state) {
         assert_int_equal(set(i, NULL, true, NULL), REPLY_ERROR_INVALID_ARGUMENT);
         if (i < SETTERS_WITH_POINTERS) {
             check_error(&error, set(i, *state, false, &error), REPLY_ERROR_INVALID_ARGUMENT);
-            check_says(&error, "value is NULL");
+            check_says(&error, faults[i]);
             assert_int_equal(set(i, *state, false, NULL), REPLY_ERROR_INVALID_ARGUMENT);
         }
     }
@@ -629,6 +638,7 @@ int main(void) {
         TEST(test_create_by_the_public_function),
         TEST(test_no_memory_for_the_process),
         TEST(test_no_memory_for_the_lock),
+        TEST(test_version),
         TEST(test_null_clients),
         TEST(test_destroy_closes_all_sessions),
         TEST(test_defaults),

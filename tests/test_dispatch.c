@@ -991,7 +991,7 @@ static void check_refused(reply_client *client, int64_t sequence_id, int64_t con
 
 static void test_bad_arguments(void **state) {
     reply_error error;
-    check_refused(NULL, 1, 1, "client");
+    check_refused(NULL, 1, 1, "client is NULL");
     check_refused(*state, 0, 1, "sequence_id 0");
     check_refused(*state, -5, 1, "sequence_id -5");
     check_refused(*state, INT64_MIN, 1, "sequence_id -9223372036854775808");
@@ -999,6 +999,7 @@ static void test_bad_arguments(void **state) {
     check_refused(*state, 1, INT64_MIN, "contact_id -9223372036854775808");
     assert_int_equal(reply_get_sequence_contact(*state, 1, 1, NULL, &error), REPLY_ERROR_INVALID_ARGUMENT);
     check_error(&error, REPLY_ERROR_INVALID_ARGUMENT, 0, 0, 0, -1);
+    check_says(&error, "contact is NULL");
     assert_int_equal(fake_count(FAKE_START), 0);
 }
 

@@ -309,7 +309,8 @@ static void test_count_0(void **state) {
     assert_string_equal(fake_log_text(), "");
 }
 
-static void check_refused(reply_client *client, int64_t sequence_id, const int64_t *ids, reply_contact_fn function) {
+static void check_refused(reply_client *client, int64_t sequence_id, const int64_t *ids, reply_contact_fn function,
+                          const char *words) {
     struct call call = call_for(client, 3);
     reply_error error;
     assert_int_equal(reply_get_sequence_contacts(client, sequence_id, ids, 3, function, &call, &error),
@@ -317,15 +318,16 @@ static void check_refused(reply_client *client, int64_t sequence_id, const int64
     assert_int_equal(reply_get_sequence_contacts(client, sequence_id, ids, 3, function, &call, NULL), REPLY_ERROR_INVALID_ARGUMENT);
     assert_int_equal(error.result, REPLY_ERROR_INVALID_ARGUMENT);
     assert_int_equal(error.attempts, 0);
+    assert_non_null(strstr(error.message, words));
     assert_int_equal(call.delivered, 0);
 }
 
 static void test_wrong_arguments_deliver_nothing(void **state) {
-    check_refused(NULL, SEQUENCE, one_to_ten, on_contact);
-    check_refused(*state, 0, one_to_ten, on_contact);
-    check_refused(*state, -1, one_to_ten, on_contact);
-    check_refused(*state, SEQUENCE, NULL, on_contact);
-    check_refused(*state, SEQUENCE, one_to_ten, NULL);
+    check_refused(NULL, SEQUENCE, one_to_ten, on_contact, "client is NULL");
+    check_refused(*state, 0, one_to_ten, on_contact, "sequence_id 0");
+    check_refused(*state, -1, one_to_ten, on_contact, "sequence_id -1");
+    check_refused(*state, SEQUENCE, NULL, on_contact, "contact_ids is NULL");
+    check_refused(*state, SEQUENCE, one_to_ten, NULL, "on_contact is NULL");
     assert_int_equal(fake_count(FAKE_START), 0);
 }
 
