@@ -29,6 +29,7 @@ struct Error : std::runtime_error {
 };
 
 // Calls any of the header's functions that can fail, less its last argument: call(reply_client_set_timeout_ms, client.get(), 5000)
+// Arguments are converted as in any call of C, and so may be cut: give each its own type.
 template <typename Function, typename... Arguments> void call(Function function, Arguments... arguments) {
     reply_error error;
     if (function(arguments..., &error) != REPLY_OK) {

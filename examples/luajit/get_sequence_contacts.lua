@@ -1,5 +1,9 @@
 -- Prints contacts of a Reply.io sequence, a line each, as they come. REPLY_API_KEY holds the API key.
 -- Exit status: 0 all contacts printed, 1 something failed, 2 wrong usage.
+--
+--     REPLY_API_KEY=KEY luajit get_sequence_contacts.lua 100 12345
+--
+-- with libreplyio.so.0 installed, or with its folder in LD_LIBRARY_PATH and the path of replyio.cdef.h in REPLYIO_CDEF.
 
 package.path = (arg[0]:match("^.*/") or "./") .. "?.lua;" .. package.path
 local ffi = require("ffi")

@@ -31,6 +31,22 @@ local library = ffi.load("libreplyio.so.0")
 
 local replyio = {}
 
+-- A number that is not whole, or that does not fit, would be cut on its way: another contact would be meant then. Lua's 2^53 may be
+-- a greater one, rounded.
+local function exact(id)
+    local number = ffi.new("int64_t", id)
+    if tonumber(number) ~= tonumber(id) or type(id) == "number" and math.abs(id) >= 2 ^ 53 then
+        error("an id is not exact", 3)
+    end
+    return number
+end
+
+-- A C string would end at a NUL within the text.
+local function without_nul(value)
+    assert(type(value) ~= "string" or not value:find("\0", 1, true), "a text holds a NUL")
+    return value
+end
+
 -- A contact's text as a Lua string, or nil.
 function replyio.text(text)
     if text ~= nil then -- NULL equals nil, though it counts as true
@@ -54,33 +70,53 @@ end
 local Client = {}
 Client.__index = Client
 
--- Returns a client, or nil and the error. The settings are the header's, by their names: { base_url = "https://..." }.
+-- Returns whether the library takes all settings and headers.
+local function set_up(handle, settings, failure)
+    for name, value in pairs(settings) do
+        if name ~= "headers" then
+            if library["reply_client_set_" .. name](handle, without_nul(value), failure) ~= library.REPLY_OK then
+                return false
+            end
+        end
+    end
+    for name, value in pairs(settings.headers or {}) do
+        if library.reply_client_add_header(handle, without_nul(name), without_nul(value), failure) ~= library.REPLY_OK then
+            return false
+        end
+    end
+    return true
+end
+
+-- Returns a client, or nil and the error. The settings are the header's, by their names, and headers to add to each request:
+-- { base_url = "https://...", headers = { ["X-TEAM-ID"] = "7" } }.
 function replyio.new_client(api_key, settings)
     local failure = ffi.new("reply_error")
     local handle = ffi.new("reply_client *[1]")
-    if library.reply_client_create(api_key, handle, failure) ~= library.REPLY_OK then
+    if library.reply_client_create(without_nul(api_key), handle, failure) ~= library.REPLY_OK then
         return nil, copy_error(failure)
     end
     local client = setmetatable({ handle = ffi.gc(handle[0], library.reply_client_destroy) }, Client)
-    for name, value in pairs(settings or {}) do
-        if library["reply_client_set_" .. name](client.handle, value, failure) ~= library.REPLY_OK then
-            client:close()
-            return nil, copy_error(failure)
-        end
+    if not set_up(client.handle, settings or {}, failure) then
+        client:close()
+        return nil, copy_error(failure)
     end
     return client
 end
 
 function Client:close()
-    library.reply_client_destroy(ffi.gc(self.handle, nil))
-    self.handle = nil -- later calls are refused by the library
+    assert(not self.is_calling, "the client has a call in progress") -- whose callback this is
+    if self.handle then
+        library.reply_client_destroy(ffi.gc(self.handle, nil))
+        self.handle = nil -- later calls are refused by the library
+    end
 end
 
 -- Returns a reply_sequence_contact, or nil and the error.
 function Client:get_sequence_contact(sequence_id, contact_id)
+    local c_sequence_id, c_contact_id = exact(sequence_id), exact(contact_id)
     local failure = ffi.new("reply_error")
     local contact = ffi.new("reply_sequence_contact *[1]")
-    if library.reply_get_sequence_contact(self.handle, sequence_id, contact_id, contact, failure) ~= library.REPLY_OK then
+    if library.reply_get_sequence_contact(self.handle, c_sequence_id, c_contact_id, contact, failure) ~= library.REPLY_OK then
         return nil, copy_error(failure)
     end
     return ffi.gc(contact[0], library.reply_sequence_contact_free)
@@ -91,7 +127,11 @@ end
 -- the call and is raised by it. Returns true, or nil and the error.
 function Client:get_sequence_contacts(sequence_id, contact_ids, on_contact)
     local raised
-    local ids = ffi.new("int64_t[?]", #contact_ids, contact_ids)
+    local c_sequence_id = exact(sequence_id)
+    local ids = ffi.new("int64_t[?]", #contact_ids)
+    for index, contact_id in ipairs(contact_ids) do
+        ids[index - 1] = exact(contact_id)
+    end
     local deliver = ffi.cast("reply_contact_fn", function(index, _, contact, failure)
         local is_done, message
         if contact ~= nil then
@@ -107,7 +147,10 @@ function Client:get_sequence_contacts(sequence_id, contact_ids, on_contact)
         return 1
     end)
     local failure = ffi.new("reply_error")
-    local result = library.reply_get_sequence_contacts(self.handle, sequence_id, ids, #contact_ids, deliver, nil, failure)
+    local was_calling = self.is_calling -- on_contact may itself make a call
+    self.is_calling = true
+    local result = library.reply_get_sequence_contacts(self.handle, c_sequence_id, ids, #contact_ids, deliver, nil, failure)
+    self.is_calling = was_calling
     deliver:free()
     if raised then
         error(raised.message, 0)

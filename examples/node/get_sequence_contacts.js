@@ -1,5 +1,9 @@
 // Prints contacts of a Reply.io sequence, a line each, as they come. REPLY_API_KEY holds the API key.
 // Exit status: 0 all contacts printed, 1 something failed, 2 wrong usage.
+//
+//     npm install && REPLY_API_KEY=KEY node get_sequence_contacts.js 100 12345
+//
+// with libreplyio.so.0 installed, or with its folder in LD_LIBRARY_PATH.
 
 import { parseArgs } from "node:util";
 import { Client, ReplyError } from "./replyio.js";
@@ -43,7 +47,8 @@ function describe(contact) {
 }
 
 async function printContacts({ client, sequenceId, contactIds }) {
-  const stop = () => client.interrupt(); // a signal comes to JavaScript between two events, where the library may be called
+  // A signal comes to JavaScript between two events, where the library may be called. The call that it ends is awaited below.
+  const stop = () => client.interrupt();
   process.on("SIGINT", stop);
   try {
     await client.getSequenceContacts(sequenceId, contactIds, (contactId, contact, error) => {

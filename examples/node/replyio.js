@@ -8,6 +8,7 @@
 // error lies in memory of koffi's; the client is destroyed by close, by when its calls must have ended. Ids are BigInts: a Number
 // is exact only up to 2^53.
 
+import { setTimeout as wait } from "node:timers/promises";
 import { promisify } from "node:util";
 import koffi from "koffi";
 
@@ -81,6 +82,8 @@ const interrupt = library.func("void reply_client_interrupt(reply_client *client
 const freeContact = library.func("void reply_sequence_contact_free(reply_sequence_contact *contact)");
 
 // The calls block. So they are made by a thread of koffi's, while JavaScript goes on; their callbacks come to JavaScript's own.
+// The threads are those of libuv's pool, 4 unless UV_THREADPOOL_SIZE says otherwise: each call holds one until it ends, also while
+// it waits, and further calls begin as others end.
 const getOne = promisify(
   library.func(
     "int reply_get_sequence_contact(reply_client *client, int64_t sequence_id, int64_t contact_id, " +
@@ -106,10 +109,13 @@ const settingTypes = {
   max_concurrency: "int32_t",
 };
 const setters = Object.fromEntries(
-  Object.entries(settingTypes).map(([name, type]) => [
-    camelCase(name),
-    library.func(`int reply_client_set_${name}(reply_client *client, ${type} value, _Out_ reply_error *error)`),
-  ]),
+  Object.entries(settingTypes).map(([name, type]) => {
+    const set = library.func(`int reply_client_set_${name}(reply_client *client, ${type} value, _Out_ reply_error *error)`);
+    return [camelCase(name), (client, value, error) => set(client, toArgument[type](value), error)];
+  }),
+);
+const addHeader = library.func(
+  "int reply_client_add_header(reply_client *client, const char *name, const char *value, _Out_ reply_error *error)",
 );
 
 function camelCase(name) {
@@ -124,6 +130,19 @@ function exact(value, bits = 64) {
   }
   return number;
 }
+
+// A C string would end at a NUL within the text.
+function text(value) {
+  if (typeof value !== "string") {
+    throw new TypeError("a text is not a string");
+  }
+  if (value.includes("\0")) {
+    throw new RangeError("a text holds a NUL");
+  }
+  return value;
+}
+
+const toArgument = { "const char *": text, int64_t: (value) => exact(value), int32_t: (value) => exact(value, 32) };
 
 // ---- Errors and contacts -----------------------------------------------------------------------------------------------------
 
@@ -186,21 +205,24 @@ function take(pointer) {
 // An API key, settings and connections, for any number of calls at once.
 export class Client {
   #handle = null;
-  #running = 0;
+  #running = new Set();
 
-  // The settings are the header's, in JavaScript's spelling: { baseUrl: "https://...", timeoutMs: 5000 }.
-  constructor(apiKey, settings = {}) {
+  // The settings are the header's, in JavaScript's spelling, and headers to add to each request:
+  // { baseUrl: "https://...", timeoutMs: 5000, headers: { "X-TEAM-ID": "7" } }.
+  constructor(apiKey, { headers = {}, ...settings } = {}) {
     const handle = [null];
     const error = {};
-    check(create(apiKey, handle, error), error);
+    check(create(text(apiKey), handle, error), error);
     this.#handle = handle[0];
     try {
       for (const [name, value] of Object.entries(settings)) {
         if (!Object.hasOwn(setters, name)) {
           throw new TypeError(`no such setting: ${name}`);
         }
-        const argument = typeof value === "number" ? exact(value, name.endsWith("Ms") ? 64 : 32) : value;
-        check(setters[name](this.#handle, argument, error), error);
+        check(setters[name](this.#handle, value, error), error);
+      }
+      for (const [name, value] of Object.entries(headers)) {
+        check(addHeader(this.#handle, text(name), text(value), error), error);
       }
     } catch (exception) {
       this.close();
@@ -209,16 +231,21 @@ export class Client {
   }
 
   close() {
-    if (this.#running > 0) {
+    if (this.#running.size > 0) {
       throw new Error("the client has calls in progress: await them first");
     }
     destroy(this.#handle);
     this.#handle = null; // later calls are refused by the library
   }
 
-  // Ends the calls that are in progress with REPLY_ERROR_CANCELLED.
-  interrupt() {
-    interrupt(this.#handle);
+  // Ends the calls that are in progress with REPLY_ERROR_CANCELLED, and is done when they have ended. One that no thread has taken
+  // up yet does not notice, and is interrupted again, as are calls that begin meanwhile.
+  async interrupt() {
+    const calls = [...this.#running];
+    do {
+      interrupt(this.#handle);
+      await wait(50);
+    } while (calls.some((call) => this.#running.has(call)));
   }
 
   async getSequenceContact(sequenceId, contactId) {
@@ -255,11 +282,12 @@ export class Client {
   }
 
   async #run(call, ...callArguments) {
-    this.#running++;
+    const running = Symbol();
+    this.#running.add(running);
     try {
       return await call(this.#handle, ...callArguments);
     } finally {
-      this.#running--;
+      this.#running.delete(running);
     }
   }
 }

@@ -1,6 +1,10 @@
 """Prints contacts of a Reply.io sequence, a line each, as they come. REPLY_API_KEY holds the API key.
 
 Exit status: 0 all contacts printed, 1 something failed or Ctrl-C, 2 wrong usage.
+
+    REPLY_API_KEY=KEY python3 get_sequence_contacts.py 100 12345
+
+with libreplyio.so.0 installed, or with its folder in LD_LIBRARY_PATH.
 """
 
 import argparse

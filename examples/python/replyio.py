@@ -284,13 +284,13 @@ class Client:
         if unknown:
             raise TypeError(f"no such setting: {', '.join(sorted(unknown))}")
         error = _Error()
-        self._lock = threading.Lock()  # guards what follows
+        self._lock = threading.RLock()  # guards what follows; a signal handler may interrupt while its own thread holds it
         self._handle = c_void_p()
         self._calls = 0  # those in progress
         _check(_create(_text(api_key), byref(self._handle), byref(error)), error)
         try:
             for name, value in settings.items():
-                argument = _text(value) if isinstance(value, str) else _exact(_SETTINGS[name], value)
+                argument = _text(value) if _SETTINGS[name] is c_char_p else _exact(_SETTINGS[name], value)
                 _check(_set[name](self._handle, argument, byref(error)), error)
             for name, value in (headers or {}).items():
                 _check(_add_header(self._handle, _text(name), _text(value), byref(error)), error)
@@ -312,8 +312,8 @@ class Client:
         with self._lock:
             if self._calls > 0:
                 raise RuntimeError("a call with the client is in progress: wait for it, or interrupt it, before close()")
-            _destroy(self._handle)
-            self._handle = c_void_p()  # later calls are refused by the library
+            handle, self._handle = self._handle, c_void_p()  # later calls are refused by the library
+            _destroy(handle)  # out of the reach of a signal handler
 
     def interrupt(self, calls=()):
         """Ends the calls that are in progress, in all threads, with a CancelledError, and waits for calls, which are futures: one

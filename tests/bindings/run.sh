@@ -196,6 +196,7 @@ if command -v python3 >/dev/null 2>&1; then
     # Each member that the binding reads is what the response says, down to the last.
     cat >"$work/members.py" <<'PYTHON'
 import json
+import signal
 import sys
 import threading
 
@@ -244,7 +245,27 @@ with replyio.Client("key", base_url=sys.argv[1], user_agent="members/1", timeout
     except RuntimeError:
         pass
     thread.join()
+
+    # A signal handler may interrupt while its own thread closes the client, and finds none any more.
+    handles = []
+    destroy = replyio._destroy
+
+    def destroy_interrupted(handle):
+        signal.raise_signal(signal.SIGUSR1)
+        destroy(handle)
+
+    def handle_signal(*_):
+        handles.append(other._handle.value)
+        other.interrupt()
+
+    signal.signal(signal.SIGUSR1, handle_signal)
+    signal.alarm(10)  # ends the program where it waits for itself
+    replyio._destroy = destroy_interrupted
     other.close()
+    replyio._destroy = destroy
+    signal.alarm(0)
+    assert handles == [None], handles
+
     assert len(lines) == 3 and lines[1] == "wait 1000 ms: rate limit", lines
     assert lines[0].startswith("attempt 1 GET /v4/sequences/100/contacts/429: 429 in "), lines
     assert lines[2].startswith("attempt 2 GET /v4/sequences/100/contacts/429: 200 in "), lines
@@ -257,6 +278,8 @@ with replyio.Client("key", base_url=sys.argv[1], user_agent="members/1", timeout
         (replyio.InvalidArgumentError, lambda: other.get_sequence_contact(100, 12345)),
         (replyio.InvalidArgumentError, lambda: replyio.Client("key", max_retries=11)),
         (OverflowError, lambda: replyio.Client("key", max_retries=2**32)),
+        (TypeError, lambda: replyio.Client("key", base_url=3)),
+        (TypeError, lambda: replyio.Client("key", max_retries="3")),
     ):
         try:
             call()
@@ -295,7 +318,39 @@ for _ = 1, 2000 do
     assert(client:get_sequence_contacts(100, {}, print))
 end
 assert(select(2, replyio.new_client("")).result == "REPLY_ERROR_INVALID_ARGUMENT")
+
+-- What would be cut on its way to C is refused.
+local function is_refused(message, call, ...)
+    local is_made, refusal = pcall(call, ...)
+    return not is_made and tostring(refusal):find(message, 1, true)
+end
+for _, id in ipairs({ 1.5, 2 ^ 53, 2 ^ 64 + 2 ^ 20, 0 / 0, 18446744073709551615ULL }) do
+    assert(is_refused("an id is not exact", client.get_sequence_contact, client, 100, id), id)
+    assert(is_refused("an id is not exact", client.get_sequence_contact, client, id, 1), id)
+    assert(is_refused("an id is not exact", client.get_sequence_contacts, client, 100, { 1, id }, print), id)
+    assert(is_refused("an id is not exact", client.get_sequence_contacts, client, id, { 1 }, print), id)
+end
+assert(client:get_sequence_contact(100, 2 ^ 53 - 1).contact_id == 9007199254740991LL)
+assert(is_refused("a text holds a NUL", replyio.new_client, "key\0junk"))
+for _, settings in ipairs({
+    { base_url = arg[1] .. "\0junk" }, { headers = { ["X-TEAM-ID\0"] = "7" } }, { headers = { ["X-TEAM-ID"] = "7\0" } },
+}) do
+    assert(is_refused("a text holds a NUL", replyio.new_client, "key", settings))
+end
+
+assert(replyio.new_client("key", { headers = { ["X-TEAM-ID"] = "7", ["X-USER-ID"] = "8" } })):close()
+assert(select(2, replyio.new_client("key", { headers = { Host = "7" } })).result == "REPLY_ERROR_INVALID_ARGUMENT")
+
+-- A client that is making a call is not destroyed, also after a call of its callback.
+local refusals = 0
+assert(client:get_sequence_contacts(100, { 1, 2 }, function()
+    assert(client:get_sequence_contacts(100, { 3 }, function() end))
+    refusals = refusals + (is_refused("the client has a call in progress", client.close, client) and 1 or 0)
+end))
+assert(refusals == 2, refusals)
 client:close()
+client:close()
+assert(select(2, client:get_sequence_contact(100, 1)).result == "REPLY_ERROR_INVALID_ARGUMENT")
 LUA
     LUA_PATH="$examples/luajit/?.lua" run_command luajit "$work/members.lua" "$base_url"
     expect "members and errors" 0 "" ""
@@ -314,6 +369,25 @@ if command -v node >/dev/null 2>&1 && command -v npm >/dev/null 2>&1; then
     check_binding "node" node "$scratch/node/get_sequence_contacts.js"
     if command -v python3 >/dev/null 2>&1; then
         check_interrupt "ended by reply_client_interrupt" node "$scratch/node/get_sequence_contacts.js"
+
+        # More calls than libuv has threads.
+        cat >"$scratch/node/interrupt.js" <<'JAVASCRIPT'
+import assert from "node:assert/strict";
+import { Client } from "./replyio.js";
+
+const client = new Client("key", { baseUrl: process.argv[3] });
+const calls = [1, 2, 3, 4, 5, 6, 7, 8, 9].map((id) => client.getSequenceContact(100, id));
+process.on("SIGINT", async () => {
+  await client.interrupt();
+  client.close();
+  console.error("closed");
+});
+for (const call of await Promise.allSettled(calls)) {
+  assert.equal(call.reason?.code, "REPLY_ERROR_CANCELLED");
+}
+process.exitCode = 1;
+JAVASCRIPT
+        check_interrupt "closed" node "$scratch/node/interrupt.js"
     else
         skip "node: Ctrl-C" "there is no python3 to send it"
     fi
@@ -351,7 +425,20 @@ await assert.rejects(client.getSequenceContact(100n, 2n ** 64n + 12345n), RangeE
 await assert.rejects(client.getSequenceContact(100, 2 ** 53), RangeError);
 await assert.rejects(client.getSequenceContacts(100, [1, 2, 3], stop), { message: "mine" });
 assert.throws(() => new Client("key", { maxRetries: 11 }), { code: "REPLY_ERROR_INVALID_ARGUMENT" });
-assert.throws(() => new Client("key", { maxRetries: 2 ** 32 }), RangeError);
+for (const settings of [
+  { maxRetries: 2 ** 32 },
+  { maxRetries: 2n ** 32n + 1n },
+  { timeoutMs: 2n ** 64n + 5n },
+  { baseUrl: `${process.argv[2]}\0junk` },
+  { headers: { "X-TEAM-ID\0": "7" } },
+  { headers: { "X-TEAM-ID": "7\0" } },
+]) {
+  assert.throws(() => new Client("key", settings), RangeError);
+}
+assert.throws(() => new Client("key\0junk"), RangeError);
+assert.throws(() => new Client("key", { baseUrl: Buffer.from(process.argv[2]) }), TypeError);
+new Client("key", { headers: { "X-TEAM-ID": "7", "X-USER-ID": "8" } }).close();
+assert.throws(() => new Client("key", { headers: { Host: "7" } }), { code: "REPLY_ERROR_INVALID_ARGUMENT" });
 const call = client.getSequenceContact(100, 1);
 assert.throws(() => client.close(), /in progress/);
 await call;
