@@ -223,6 +223,8 @@ static const struct {
 struct transfer {
     CURL *easy; /* NULL: the slot has no handle at the moment */
     bool is_in_flight;
+    bool is_https;
+    bool shares_connection; /* it may wait for another one's connection */
     int64_t ends_ms;        /* its time limit, but for what the host's own code takes meanwhile */
     int64_t deadline_ms;    /* its time limit whatever happens */
     int64_t held_up_ms;     /* the session's, when it began */
@@ -239,7 +241,7 @@ struct transfer {
 
 struct transport_session {
     CURLM *multi;
-    bool is_spent;       /* libcurl failed: no other call is served */
+    bool is_spent;       /* libcurl failed: no transfer waits for a connection any more, and no other call is served */
     int64_t returned_ms; /* when the last wait ended */
     int64_t held_up_ms;  /* how long the host's own code, its callbacks, has kept the session from its transfers, in all */
     const struct transport_settings *settings;
@@ -569,20 +571,27 @@ static CURLcode ensure_handle(const struct transport_session *session, struct tr
     return CURLE_OK;
 }
 
-/* Hands a transfer to libcurl. Over https it waits for a connection that may carry several transfers, instead of making one of its
- * own; over plain http none can. */
+/* Hands a transfer to libcurl. It waits for a connection that may carry several transfers, instead of making one of its own, unless
+ * none can (plain http) or one has not come about. */
+static CURLcode add(const struct transport_session *session, struct transfer *transfer) {
+    CURL *easy = transfer->easy;
+    CURLcode code = CURLE_OK;
+    transfer->shares_connection = transfer->is_https && !session->is_spent;
+    SET(CURLOPT_PIPEWAIT, transfer->shares_connection ? 1L : 0L);
+    SET(CURLOPT_FORBID_REUSE, 0L);
+    if (code == CURLE_OK) {
+        const CURLMcode multi_code = curl_multi_add_handle(session->multi, easy);
+        code = multi_code == CURLM_OK ? CURLE_OK : multi_code == CURLM_OUT_OF_MEMORY ? CURLE_OUT_OF_MEMORY : CURLE_FAILED_INIT;
+    }
+    return code;
+}
+
 static CURLcode begin(const struct transport_session *session, struct transfer *transfer, const char *url) {
-    const bool is_https = strncmp(url, "https:", strlen("https:")) == 0;
     CURLcode code = ensure_handle(session, transfer);
     CURL *easy = transfer->easy;
+    transfer->is_https = strncmp(url, "https:", strlen("https:")) == 0;
     SET(CURLOPT_URL, url);
-    SET(CURLOPT_PIPEWAIT, is_https ? 1L : 0L);
-    SET(CURLOPT_FORBID_REUSE, 0L);
-    if (code != CURLE_OK) {
-        return code;
-    }
-    const CURLMcode multi_code = curl_multi_add_handle(session->multi, easy);
-    return multi_code == CURLM_OK ? CURLE_OK : multi_code == CURLM_OUT_OF_MEMORY ? CURLE_OUT_OF_MEMORY : CURLE_FAILED_INIT;
+    return code == CURLE_OK ? add(session, transfer) : code;
 }
 
 static void start(struct transport_session *session, int32_t slot, const char *url, int64_t timeout_ms, int64_t deadline_ms) {
@@ -621,11 +630,38 @@ static void cancel(struct transport_session *session, int32_t slot) {
     transfer->is_in_flight = false;
 }
 
+/* Whether a transfer has neither a connection of its own nor been sent over another's. */
+static bool may_be_waiting(const struct transfer *transfer) {
+    curl_off_t looked_up_after = 0;
+    curl_off_t sent_after = 0;
+    if (!transfer->is_in_flight || transfer->begin_failure != CURLE_OK || !transfer->shares_connection) {
+        return false;
+    }
+    curl_easy_getinfo(transfer->easy, CURLINFO_NAMELOOKUP_TIME_T, &looked_up_after);
+    curl_easy_getinfo(transfer->easy, CURLINFO_PRETRANSFER_TIME_T, &sent_after);
+    return looked_up_after == 0 && sent_after == 0;
+}
+
+/* Where a connection does not come about, libcurl lets those that wait for it try one after the other, for as long as each may take
+ * to connect: each that may be waiting begins anew, for itself. */
+static void end_waiting(struct transport_session *session) {
+    session->is_spent = true;
+    for (int32_t i = 0; i < session->settings->slot_count; i++) {
+        struct transfer *transfer = &session->transfers[i];
+        if (may_be_waiting(transfer)) {
+            curl_multi_remove_handle(session->multi, transfer->easy);
+            transfer->begin_failure = add(session, transfer);
+        }
+    }
+}
+
 /* Ends a transfer with libcurl's code, and describes it. CURLE_WRITE_ERROR is this file's own doing. */
 static int32_t finish(struct transport_session *session, int32_t slot, CURLcode code, struct transport_response *response) {
     describe(&session->transfers[slot], code, response);
     cancel(session, slot);
-    session->is_spent = session->is_spent || (code != CURLE_OK && code != CURLE_WRITE_ERROR);
+    if (code != CURLE_OK && code != CURLE_WRITE_ERROR) {
+        end_waiting(session);
+    }
     return slot;
 }
 

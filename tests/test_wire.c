@@ -354,6 +354,25 @@ static void ends_many_contacts_at_the_deadline(void **state) {
     assert_int_equal(error.attempts, 0);
 }
 
+/* All wait for the first connection, which does not come about; then each tries its own, at the same time and not in turn. */
+static void waits_for_one_connection_that_does_not_come_about(void **state) {
+    static const int64_t ids[] = {1, 2, 3, 4, 5, 6, 7, 8};
+    struct loopback_server *server = loopback_start(SCRIPT(EXPECT_BYTES, AWAIT_CLOSE));
+    struct delivered delivered = {{0}, 0};
+    char url[64];
+    (void)state;
+    snprintf(url, sizeof url, "https://127.0.0.1:%d/v4", loopback_port(server));
+    reply_client *client = loopback_client(url);
+    assert_int_equal(reply_client_set_ca_file(client, FIXTURES "/wire/ca.pem", NULL), REPLY_OK);
+    assert_int_equal(reply_client_set_connect_timeout_ms(client, attempt_ms(), NULL), REPLY_OK);
+    assert_int_equal(reply_client_set_max_concurrency(client, COUNT(ids), NULL), REPLY_OK);
+    const int64_t began = loopback_now_ms();
+    assert_int_equal(reply_get_sequence_contacts(client, 100, ids, COUNT(ids), count_delivered, &delivered, NULL), REPLY_OK);
+    assert_in_range(loopback_now_ms() - began, 2 * attempt_ms() - 5, 4 * attempt_ms());
+    assert_int_equal(delivered.timeouts, COUNT(ids));
+    assert_int_equal(loopback_connections(server), COUNT(ids));
+}
+
 /* A kept connection that the server has closed meanwhile costs no attempt. */
 static void survives_a_kept_connection_that_was_closed(void **state) {
     const struct loopback_step *const scripts[] = {
@@ -540,6 +559,7 @@ int main(void) {
         WIRE_TEST(bounds_only_the_time_of_connecting),
         WIRE_TEST(ends_at_the_call_s_deadline),
         WIRE_TEST(ends_many_contacts_at_the_deadline),
+        WIRE_TEST(waits_for_one_connection_that_does_not_come_about),
         WIRE_TEST(survives_a_kept_connection_that_was_closed),
         WIRE_TEST(survives_a_request_that_could_not_be_sent),
         WIRE_TEST(survives_a_408_between_calls),
