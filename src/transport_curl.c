@@ -124,8 +124,8 @@ static reply_result normalise(CURLU *url, struct transport_base_url *base_url, r
     reply_result result = REPLY_OK;
     if (whole == NULL) {
         result = refuse_part(code, error);
-    } else if (strlen(whole) > TRANSPORT_LONGEST_BASE_URL) {
-        result = refuse_base_url(error);
+    } else if (!is_plain_base_url(whole)) {
+        result = refuse_base_url(error); /* longer than the text was, or with a user that the text spelt otherwise */
     } else if ((base_url->text = strdup(whole)) == NULL) {
         result = error_set_no_memory(error);
     } else {
@@ -492,7 +492,9 @@ static struct transport_session *open_session(const struct transport_settings *s
     session->headers = list_headers(settings);
     session->returned_ms = now_ms();
     session->multi = session->headers != NULL ? curl_multi_init() : NULL;
-    if (session->multi == NULL) {
+    /* Without file descriptors to spare libcurl makes a handle that nobody can wake, and no interrupt would reach it. */
+    if (session->multi == NULL || curl_multi_wakeup(session->multi) != CURLM_OK) {
+        curl_multi_cleanup(session->multi);
         free_session(session);
         return NULL;
     }

@@ -7,10 +7,12 @@ cd "$(dirname -- "$0")/.."
 . tests/warnings.sh
 install_packages git gcc libc6-dev clang clang-format clang-tidy cppcheck libcurl4-openssl-dev libcjson-dev
 
-git ls-files '*.c' '*.h' | xargs clang-format --dry-run --Werror
+files=$(git ls-files '*.c' '*.h')
+# The files, definitions and warnings are separate words.
+# shellcheck disable=SC2086
+clang-format --dry-run --Werror $files
 
 defines="-D_GNU_SOURCE -DREPLYIO_VERSION=\"0\" -Iinclude"
-# Definitions and warnings are separate words.
 # shellcheck disable=SC2086
 for file in src/*.c examples/*.c; do
     clang-tidy --quiet "$file" -- -std=c11 $defines

@@ -864,9 +864,16 @@ void loopback_fail_send(int number) {
     sends_to_failure = number;
 }
 
+/* Whether a socket is one of the network, and not of the pair by which libcurl wakes itself. */
+static bool is_of_network(int target) {
+    struct sockaddr_storage address = {0};
+    socklen_t length = sizeof address;
+    return getsockname(target, (struct sockaddr *)&address, &length) == 0 && address.ss_family != AF_UNIX;
+}
+
 /* Stands before the C library's own, for libcurl too. */
 ssize_t send(int target, const void *bytes, size_t length, int flags) {
-    if (sends_to_failure > 0 && --sends_to_failure == 0) {
+    if (sends_to_failure > 0 && is_of_network(target) && --sends_to_failure == 0) {
         errno = ECONNRESET;
         return -1;
     }

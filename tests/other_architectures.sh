@@ -2,7 +2,7 @@
 # other_architectures.sh [ARCHITECTURE...]: builds the tests for Debian's architectures of these names, with warnings as errors, and
 # runs them. Without names: i386, where pointers and long have 32 bits, int64_t needs no more alignment than these, and doubles are
 # reckoned with more bits than they keep; and s390x, where the highest byte comes first and char has no sign. BUILD_DIR names the
-# folder that gets a build folder for each.
+# folder that gets a build folder for each; its path has no space, since the emulator there becomes a part of commands.
 #
 # The host gets compilers, an emulator and what the tests run. What an architecture's programs are built from and run with is
 # unpacked into the build folder.

@@ -58,6 +58,7 @@ STAND_IN(CURLUcode, CURLUE_OUT_OF_MEMORY, curl_url_get, (CURLU * url, CURLUPart 
          (url, part, text, flags))
 STAND_IN(CURL *, NULL, curl_easy_init, (void), ())
 STAND_IN(CURLM *, NULL, curl_multi_init, (void), ())
+STAND_IN(CURLMcode, CURLM_WAKEUP_FAILURE, curl_multi_wakeup, (CURLM * multi), (multi))
 STAND_IN(CURLMcode, failure.multi_code, curl_multi_add_handle, (CURLM * multi, CURL *easy), (multi, easy))
 STAND_IN(CURLMcode, CURLM_INTERNAL_ERROR, curl_multi_remove_handle, (CURLM * multi, CURL *easy), (multi, easy))
 STAND_IN(CURLMcode, failure.multi_code, curl_multi_perform, (CURLM * multi, int *running), (multi, running))
@@ -130,6 +131,19 @@ static void test_each_call_fails(void **state) {
     assert_true(total > 50);
 }
 
+/* What cannot be woken cannot be interrupted: no session is opened. */
+static void test_session_that_cannot_be_woken(void **state) {
+    const struct transport_settings settings = {.connect_timeout_ms = 1000, .slot_count = 1};
+    (void)state;
+    failure.multi_code = CURLM_OUT_OF_MEMORY;
+    failure.count = 0;
+    failure.fails_at = 2; /* after curl_multi_init */
+    struct transport_session *session = transport_curl.open(&settings);
+    failure.fails_at = 0;
+    assert_string_equal(failure.name, "curl_multi_wakeup");
+    assert_null(session);
+}
+
 /* Where nothing is under way that could be ended, as during the wait before a retry, a failing loop does not become a busy one. */
 static void test_failing_loop_without_transfers(void **state) {
     const struct transport_settings settings = {.connect_timeout_ms = 1000, .slot_count = 1};
@@ -137,13 +151,15 @@ static void test_failing_loop_without_transfers(void **state) {
     struct transport_response response;
     (void)state;
     assert_non_null(session);
-    for (long nth = 1; nth <= 2; nth++) {
+    failure.multi_code = CURLM_INTERNAL_ERROR;
+    assert_int_equal(transport_curl.wait(session, 0, &response), -1); /* takes the wake with which a session is tried */
+    for (long nth = 2; nth <= 3; nth++) {
         failure.count = 0;
-        failure.fails_at = nth; /* curl_multi_perform, then curl_multi_poll */
+        failure.fails_at = nth; /* after curl_multi_wakeup, curl_multi_perform, then curl_multi_poll */
         transport_curl.wake(session);
         const int64_t began = transport_curl.now_ms();
         assert_int_equal(transport_curl.wait(session, 60000, &response), -1);
-        assert_int_equal(failure.count, 2);
+        assert_int_equal(failure.count, 3);
         assert_in_range(transport_curl.now_ms() - began, 9, 30000);
         assert_false(transport_curl.may_serve_again(session));
     }
@@ -193,6 +209,7 @@ static int run_group(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_prestate(test_each_call_fails, &codes[0]),
         cmocka_unit_test_prestate(test_each_call_fails, &codes[1]),
+        cmocka_unit_test(test_session_that_cannot_be_woken),
         cmocka_unit_test(test_failing_loop_without_transfers),
         cmocka_unit_test(test_missing_options),
     };
