@@ -312,17 +312,35 @@ static void advance(void) {
     pthread_cond_broadcast(&changed);
 }
 
-void fake_set_threads(int count) {
-    fake.threads = count;
-}
+struct thread {
+    pthread_t thread;
+    void (*run)(void *context);
+    void *context;
+};
 
-void fake_leave_thread(void) {
+static void *run_thread(void *argument) {
+    const struct thread *thread = argument;
+    thread->run(thread->context);
     pthread_mutex_lock(&lock);
     fake.threads--;
     if (fake.threads > 0 && fake.waiting == fake.threads) {
         advance();
     }
     pthread_mutex_unlock(&lock);
+    return NULL;
+}
+
+void fake_run_in_threads(void (*run)(void *context), void *contexts, size_t size, int count) {
+    struct thread threads[8];
+    fake.threads = count;
+    for (int i = 0; i < count; i++) {
+        threads[i] = (struct thread){.run = run, .context = (char *)contexts + (size_t)i * size};
+        assert_int_equal(pthread_create(&threads[i].thread, NULL, run_thread, &threads[i]), 0);
+    }
+    for (int i = 0; i < count; i++) {
+        pthread_join(threads[i].thread, NULL);
+    }
+    fake.threads = 1;
 }
 
 /* Runs what is to happen by now, the earliest first. The lock is held, but not meanwhile. */

@@ -94,9 +94,9 @@ void fake_pass(int64_t ms);
 void fake_fail_opens(int count);
 void fake_fail_prepares(int count);
 
-/* How many threads make calls (1 without this): the clock moves when all of them wait. A thread leaves when it makes no more. */
-void fake_set_threads(int count);
-void fake_leave_thread(void);
+/* Calls run in so many threads at once, at most 8, each with its own element of contexts, an array of elements of this size. The
+ * clock moves when all that still run wait. */
+void fake_run_in_threads(void (*run)(void *context), void *contexts, size_t size, int count);
 
 /* ---- The record -------------------------------------------------------------------------------------------------------------- */
 

@@ -484,25 +484,15 @@ static void test_settings_are_not_fixed_by_a_refused_call(void **state) {
 
 /* ---- Sessions ---------------------------------------------------------------------------------------------------------------- */
 
-static void *get_in_thread(void *client) {
-    get(client, 7);
-    fake_leave_thread();
-    return NULL;
+static void get_one(void *client) {
+    get(*(reply_client **)client, 7);
 }
 
 static void get_in_threads(reply_client *client, int count) {
-    pthread_t threads[4];
-    fake_set_threads(count);
-    for (int i = 0; i < count; i++) {
-        assert_int_equal(pthread_create(&threads[i], NULL, get_in_thread, client), 0);
-    }
-    for (int i = 0; i < count; i++) {
-        pthread_join(threads[i], NULL);
-    }
-    fake_set_threads(1);
+    reply_client *clients[] = {client, client, client, client};
+    fake_run_in_threads(get_one, clients, sizeof clients[0], count);
 }
 
-/* As many sessions as calls were ever in progress at once, and each is used again. */
 static void test_sessions_are_kept(void **state) {
     for (int i = 0; i < 5; i++) {
         assert_int_equal(get(*state, 7), REPLY_OK);

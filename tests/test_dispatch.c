@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "fake_transport.h"
+#include "statuses.h"
 #include "replyio.h"
 
 #define LARGEST_RANDOM UINT32_MAX
@@ -117,24 +118,6 @@ static void test_error_may_be_null(void **state) {
 }
 
 /* ---- What is tried again ----------------------------------------------------------------------------------------------------- */
-
-static reply_result result_of_status(int64_t status) {
-    switch (status) {
-    case 400:
-    case 422:
-        return REPLY_ERROR_BAD_REQUEST;
-    case 401:
-        return REPLY_ERROR_UNAUTHORIZED;
-    case 403:
-        return REPLY_ERROR_FORBIDDEN;
-    case 404:
-        return REPLY_ERROR_NOT_FOUND;
-    case 429:
-        return REPLY_ERROR_RATE_LIMITED;
-    default:
-        return status >= 500 && status <= 599 ? REPLY_ERROR_SERVER : REPLY_ERROR_HTTP;
-    }
-}
 
 static bool is_tried_again(int64_t status) {
     static const int64_t statuses[] = {408, 429, 500, 502, 503, 504};
@@ -710,26 +693,12 @@ struct caller {
     int64_t ended_ms;
 };
 
-static void *call_in_thread(void *context) {
+static void call_as(void *context) {
     struct caller *caller = context;
     reply_sequence_contact *contact = NULL;
     caller->result = reply_get_sequence_contact(caller->client, SEQUENCE, caller->contact_id, &contact, &caller->error);
     caller->ended_ms = fake_now();
     reply_sequence_contact_free(contact);
-    fake_leave_thread();
-    return NULL;
-}
-
-static void call_in_threads(struct caller *callers, int count) {
-    pthread_t threads[8];
-    fake_set_threads(count);
-    for (int i = 0; i < count; i++) {
-        assert_int_equal(pthread_create(&threads[i], NULL, call_in_thread, &callers[i]), 0);
-    }
-    for (int i = 0; i < count; i++) {
-        pthread_join(threads[i], NULL);
-    }
-    fake_set_threads(1);
 }
 
 /* When the nth attempt for a contact began, counted from 0. */
@@ -753,7 +722,7 @@ static void test_the_gate_holds_all_threads(void **state) {
     FAKE_SCRIPT(1, {.takes_ms = 100, .http_status = 429, .retry_after = "10"}, {.takes_ms = 5});
     FAKE_SCRIPT(2, {.takes_ms = 50, .http_status = 503}, {.takes_ms = 6});
     FAKE_SCRIPT(3, {.takes_ms = 5000});
-    call_in_threads(callers, 3);
+    fake_run_in_threads(call_as, callers, sizeof callers[0], 3);
     for (int i = 0; i < 3; i++) {
         assert_int_equal(callers[i].result, REPLY_OK);
     }
@@ -775,7 +744,7 @@ static void test_interrupt_ends_all_threads(void **state) {
     FAKE_SCRIPT(2, {.takes_ms = 50, .http_status = 503, .retry_after = "60"});
     FAKE_SCRIPT(3, {.takes_ms = 70, .http_status = 429, .retry_after = "90"});
     fake_interrupt_at(1234, *state);
-    call_in_threads(callers, 3);
+    fake_run_in_threads(call_as, callers, sizeof callers[0], 3);
     for (int i = 0; i < 3; i++) {
         assert_int_equal(callers[i].result, REPLY_ERROR_CANCELLED);
         assert_int_equal(callers[i].error.attempts, 1);

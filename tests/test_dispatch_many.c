@@ -1036,22 +1036,8 @@ static void test_memory_does_not_grow_with_count(void **state) {
 
 /* ---- Several threads --------------------------------------------------------------------------------------------------------- */
 
-static void *run_in_thread(void *context) {
-    run(context);
-    fake_leave_thread();
-    return NULL;
-}
-
-static void run_in_threads(struct call *calls, int count) {
-    pthread_t threads[8];
-    fake_set_threads(count);
-    for (int i = 0; i < count; i++) {
-        assert_int_equal(pthread_create(&threads[i], NULL, run_in_thread, &calls[i]), 0);
-    }
-    for (int i = 0; i < count; i++) {
-        pthread_join(threads[i], NULL);
-    }
-    fake_set_threads(1);
+static void run_as(void *call) {
+    run(call);
 }
 
 /* Each call has its own places and its own session. */
@@ -1060,7 +1046,7 @@ static void test_threads_with_one_client(void **state) {
     for (int i = 0; i < 4; i++) {
         calls[i] = call_for(*state, 10);
     }
-    run_in_threads(calls, 4);
+    fake_run_in_threads(run_as, calls, sizeof calls[0], 4);
     for (int i = 0; i < 4; i++) {
         check_each_once(&calls[i]);
         assert_int_equal(calls[i].result, REPLY_OK);
@@ -1076,7 +1062,7 @@ static void test_interrupt_ends_all_threads(void **state) {
         calls[i] = call_for(*state, 10);
     }
     fake_interrupt_at(150, *state);
-    run_in_threads(calls, 3);
+    fake_run_in_threads(run_as, calls, sizeof calls[0], 3);
     for (int i = 0; i < 3; i++) {
         check_each_once(&calls[i]);
         assert_int_equal(calls[i].result, REPLY_ERROR_CANCELLED);
@@ -1106,7 +1092,7 @@ static void test_each_thread_logs_its_wait_for_the_gate(void **state) {
     FAKE_SCRIPT(1, {.takes_ms = 100, .http_status = 429, .retry_after = "60"}, {.takes_ms = 10});
     FAKE_SCRIPT(2, {.takes_ms = 50, .http_status = 503, .retry_after = "20"}, {.takes_ms = 10});
     FAKE_SCRIPT(3, {.takes_ms = 300});
-    run_in_threads(calls, 2);
+    fake_run_in_threads(run_as, calls, sizeof calls[0], 2);
     assert_int_equal(calls[0].result, REPLY_OK);
     assert_int_equal(calls[1].result, REPLY_OK);
     assert_int_equal(fake_start_ms(3), 60100);

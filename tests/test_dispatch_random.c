@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "fake_transport.h"
+#include "statuses.h"
 #include "replyio.h"
 
 enum { SEQUENCE = 100, SEED_COUNT = 10000, MOST_CONTACTS = 48, NOTE_INTERRUPT = MOST_CONTACTS };
@@ -314,23 +315,10 @@ static reply_result result_of(const struct contact *contact, const struct fake_e
     if (event->answer.failure != REPLY_OK) {
         return event->answer.failure;
     }
-    switch (contact->http_status) {
-    case 200:
+    if (contact->http_status == 200) {
         return event->answer.body == NULL ? REPLY_OK : REPLY_ERROR_INVALID_RESPONSE;
-    case 400:
-    case 422:
-        return REPLY_ERROR_BAD_REQUEST;
-    case 401:
-        return REPLY_ERROR_UNAUTHORIZED;
-    case 403:
-        return REPLY_ERROR_FORBIDDEN;
-    case 404:
-        return REPLY_ERROR_NOT_FOUND;
-    case 429:
-        return REPLY_ERROR_RATE_LIMITED;
-    default:
-        return contact->http_status >= 500 ? REPLY_ERROR_SERVER : REPLY_ERROR_HTTP;
     }
+    return result_of_status(contact->http_status);
 }
 
 static bool may_pass(const struct contact *contact) {

@@ -13,6 +13,7 @@
 
 #include "error.h"
 #include "fixture.h"
+#include "statuses.h"
 
 /* ---- Names, and the first error ---------------------------------------------------------------------------------------------- */
 
@@ -146,38 +147,20 @@ static void fits_a_message_of_511_bytes(void **state) {
 
 /* ---- HTTP statuses and failures ---------------------------------------------------------------------------------------------- */
 
-static reply_result expected_result(int32_t status) {
-    switch (status) {
-    case 400:
-    case 422:
-        return REPLY_ERROR_BAD_REQUEST;
-    case 401:
-        return REPLY_ERROR_UNAUTHORIZED;
-    case 403:
-        return REPLY_ERROR_FORBIDDEN;
-    case 404:
-        return REPLY_ERROR_NOT_FOUND;
-    case 429:
-        return REPLY_ERROR_RATE_LIMITED;
-    default:
-        return status >= 500 && status <= 599 ? REPLY_ERROR_SERVER : REPLY_ERROR_HTTP;
-    }
-}
-
 static void check_status(int32_t status, const char *words) {
     char name[32];
     char number[64];
     reply_error error;
     snprintf(name, sizeof name, "HTTP %d", (int)status);
     error_begin(&error, NULL);
-    assert_int_equal(error_set_http_status(&error, status, ""), expected_result(status));
-    fixture_expect_error(name, &error, expected_result(status), words);
+    assert_int_equal(error_set_http_status(&error, status, ""), result_of_status(status));
+    fixture_expect_error(name, &error, result_of_status(status), words);
     fixture_expect_words(name, name, error.message);
     assert_null(strstr(error.message, "("));
     error_begin(&error, NULL);
-    assert_int_equal(error_set_http_status(&error, status, "what the service said"), expected_result(status));
+    assert_int_equal(error_set_http_status(&error, status, "what the service said"), result_of_status(status));
     snprintf(number, sizeof number, "%s\n(what the service said)", name);
-    fixture_expect_error(name, &error, expected_result(status), number);
+    fixture_expect_error(name, &error, result_of_status(status), number);
     fixture_expect_words(name, words, error.message);
 }
 

@@ -5,12 +5,11 @@ set -u
 program=$1
 server=$2
 . "$(dirname -- "$0")/../examples/stand_in.sh"
+. "$(dirname -- "$0")/verdict.sh"
 
 work=$(mktemp -d)
 tls_server=
 trap '[ -z "$tls_server" ] || kill "$tls_server"; rm -rf "$work"' EXIT
-passed=0
-failed=0
 if [ -n "${EMULATOR-}" ]; then
     printf '#!/bin/sh\nexec %s "%s" "$@"\n' "$EMULATOR" "$program" >"$work/program"
     printf '#!/bin/sh\nexec %s "%s" "$@"\n' "$EMULATOR" "$server" >"$work/server"
@@ -24,19 +23,6 @@ start_stand_in "$server" || exit 1
 
 # ---- Helpers ----
 
-verdict() { # NAME CONDITION...
-    name=$1
-    shift
-    if "$@"; then
-        passed=$((passed + 1))
-    else
-        failed=$((failed + 1))
-        printf 'FAILED: %s (exit status %s)\n' "$name" "$status"
-        sed 's/^/  output: /' "$work/output"
-        sed 's/^/  error:  /' "$work/errors"
-    fi
-}
-
 # Runs the program, or another command by run_command. How far off a time is changes by the minute: it is written as DISTANCE.
 run_command() {
     status=0
@@ -44,21 +30,10 @@ run_command() {
     sed 's/, \(in [0-9].*[a-z]\|[0-9].* ago\)$/, DISTANCE/' "$work/raw" >"$work/output"
     verdict "no key in what is printed" no_key_is_printed
 }
-no_key_is_printed() { ! grep -q "$REPLY_API_KEY" "$work/raw" "$work/errors"; }
 run() { run_command "$program" --base-url "$base_url" "$@"; }
 
-status_is() { [ "$status" -eq "$1" ]; }
-output_is() { printf '%s' "$1" | cmp -s - "$work/output"; }
-errors_are() { printf '%s' "$1" | cmp -s - "$work/errors"; }
 has_one_line_of_error() { [ "$(wc -l <"$work/errors")" -eq 1 ]; }
 errors_have() { grep -q "$1" "$work/errors"; }
-
-# Whether all of the last run is as given: NAME STATUS OUTPUT ERRORS.
-expect() {
-    verdict "$1: exit status $2" status_is "$2"
-    verdict "$1: output" output_is "$3"
-    verdict "$1: errors" errors_are "$4"
-}
 
 # The last run failed with one line that matches: NAME STATUS PATTERN.
 expect_failure() {

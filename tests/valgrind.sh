@@ -24,7 +24,7 @@ ctest --output-on-failure -j "$processors" --exclude-regex "$excluded"
 
 # What is still reachable at the exit of a host that has used the library and destroyed its clients: nothing that the library asked for but
 # libcurl's own globals.
-valgrind --leak-check=full --show-leak-kinds=all --log-file="$build/reachable.log" "$build/tests/test_manners" >"$build/manners.log" 2>&1
+valgrind --num-callers=50 --leak-check=full --show-leak-kinds=all --log-file="$build/reachable.log" "$build/tests/test_manners" >"$build/manners.log" 2>&1
 sed 's/^==[0-9]*== *//' "$build/reachable.log" | awk -v files="$(cd "$root/src" && echo *.c | sed 's/ /|/g; s/\./\\./g')" '
     BEGIN { RS = "" }
     /blocks? (is|are) still reachable/ { reachable++ }

@@ -5,6 +5,7 @@ set -u
 source_dir=$(CDPATH='' cd -- "$1" && pwd) && build=$(CDPATH='' cd -- "$2" && pwd) || exit 1
 examples=$source_dir/examples
 . "$examples/stand_in.sh"
+. "$source_dir/tests/verdict.sh"
 
 # The first file of that name in the build.
 find_built() {
@@ -21,25 +22,10 @@ scratch=$build/bindings
 mkdir -p "$scratch"
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-passed=0
-failed=0
 skipped=0
 export LD_LIBRARY_PATH="$library_dir" REPLY_API_KEY=a-key-that-nobody-may-see PYTHONDONTWRITEBYTECODE=1
 
 # ---- Helpers ----
-
-verdict() { # NAME CONDITION...
-    name=$1
-    shift
-    if "$@"; then
-        passed=$((passed + 1))
-    else
-        failed=$((failed + 1))
-        printf 'FAILED: %s: %s (exit status %s)\n' "$binding" "$name" "$status"
-        sed 's/^/  output: /' "$work/output"
-        sed 's/^/  error:  /' "$work/errors"
-    fi
-}
 
 skip() { # NAME REASON
     skipped=$((skipped + 1))
@@ -53,22 +39,11 @@ run_command() {
     sort "$work/raw" >"$work/output"
     verdict "no key in what is printed" no_key_is_printed
 }
-no_key_is_printed() { ! grep -q "$REPLY_API_KEY" "$work/raw" "$work/errors"; }
 
-status_is() { [ "$status" -eq "$1" ]; }
-output_is() { printf '%s' "$1" | cmp -s - "$work/output"; }
-errors_are() { printf '%s' "$1" | cmp -s - "$work/errors"; }
 errors_have() { grep -qF -- "$1" "$work/errors"; }
 output_has() { grep -q -- "$1" "$work/output"; }
 output_is_harmless() { ! LC_ALL=C tr -d '\n' <"$work/output" | LC_ALL=C grep -q '[[:cntrl:]]'; }
 has_compiled() { [ "$status" -eq 0 ] && [ ! -s "$work/errors" ]; }
-
-# Whether all of the last run is as given: NAME STATUS OUTPUT ERRORS.
-expect() {
-    verdict "$1: exit status $2" status_is "$2"
-    verdict "$1: output" output_is "$3"
-    verdict "$1: errors" errors_are "$4"
-}
 
 # The last run failed, printed nothing else, and said so: NAME STATUS TEXT.
 expect_failure() {
