@@ -5,7 +5,7 @@ root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
 build=${BUILD_DIR:-$root/build/tests}
 
 . "$root/examples/install_packages.sh"
-install_packages cmake gcc libc6-dev make pkg-config libcurl4-openssl-dev libcjson-dev libcmocka-dev nginx-light openssl ca-certificates
+install_packages cmake gcc libc6-dev make pkg-config libcurl4-openssl-dev libcjson-dev libcmocka-dev nginx-light openssl ca-certificates locales
 
 cmake -S "$root" -B "$build" "$@"
 cmake --build "$build" -j "$(getconf _NPROCESSORS_ONLN)"

@@ -6,7 +6,8 @@ root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
 build=${BUILD_DIR:-$root/build/valgrind}
 
 . "$root/examples/install_packages.sh"
-install_packages valgrind cmake gcc libc6-dev make pkg-config libcurl4-openssl-dev libcjson-dev libcmocka-dev nginx-light openssl ca-certificates
+install_packages valgrind cmake gcc libc6-dev make pkg-config libcurl4-openssl-dev libcjson-dev libcmocka-dev nginx-light openssl \
+    ca-certificates locales
 
 # In test_allocations valgrind puts its own allocation functions in the place of those that fail; the others run no program that is
 # built here.
