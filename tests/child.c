@@ -54,3 +54,12 @@ int child_wait(pid_t child) {
 int child_run(int (*act)(void *context), void *context) {
     return child_wait(child_start(act, context));
 }
+
+bool child_works_beside_threads(void) {
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer)
+    return false;
+#endif
+#endif
+    return true;
+}

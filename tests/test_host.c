@@ -70,6 +70,9 @@ static int create_in_child(void *unused) {
 static void test_create_after_fork(void **state) {
     pthread_t threads[3];
     (void)state;
+    if (!child_works_beside_threads()) {
+        skip();
+    }
     for (int i = 0; i < 3; i++) {
         assert_int_equal(pthread_create(&threads[i], NULL, create_and_destroy, NULL), 0);
     }
