@@ -20,7 +20,7 @@ processors=$(getconf _NPROCESSORS_ONLN)
 cmake --build "$build" -j "$processors"
 cd "$build"
 # Everything takes some times longer.
-export REPLY_TEST_SLOWNESS=5
+export REPLY_TEST_SLOWNESS=8
 ctest --output-on-failure -j "$processors" --exclude-regex "$excluded"
 
 # What is still reachable at the exit of a host that has used the library and destroyed its clients: nothing that the library asked for but
