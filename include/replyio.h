@@ -49,7 +49,7 @@ extern "C" {
 typedef enum reply_result {
     REPLY_OK = 0,
     REPLY_ERROR_INVALID_ARGUMENT = 1,   /* the caller's mistake; nothing was sent */
-    REPLY_ERROR_NO_MEMORY = 2,          /* an allocation failed, here or in a library underneath */
+    REPLY_ERROR_NO_MEMORY = 2,          /* an allocation failed, here or in a library underneath, or file descriptors ran out */
     REPLY_ERROR_CANCELLED = 3,          /* reply_client_interrupt was called, or a callback asked to stop */
     REPLY_ERROR_NETWORK = 4,            /* no name, no connection, connection lost, or an answer that is not HTTP */
     REPLY_ERROR_TLS = 5,                /* the TLS handshake, the server's certificate, or the CA file */
