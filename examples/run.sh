@@ -25,8 +25,8 @@ fi
 if [ -n "${REPLY_API_KEY:-}" ]; then
     exec "$build/examples/get_sequence_contact" "$@"
 fi
-. "$root/examples/stand_in.sh"
-start_stand_in "$build/examples/stand_in_server"
+. "$root/examples/mock_server.sh"
+start_mock_server "$build/examples/mock_server"
 echo "REPLY_API_KEY is not set: a stand-in server on this machine answers at $base_url, with the documentation's example." >&2
 [ $# -gt 0 ] || set -- 100 12345
 REPLY_API_KEY=stand-in "$build/examples/get_sequence_contact" --base-url "$base_url" "$@"

@@ -4,8 +4,8 @@
 set -u
 source_dir=$(CDPATH='' cd -- "$1" && pwd) && build=$(CDPATH='' cd -- "$2" && pwd) || exit 1
 examples=$source_dir/examples
-. "$examples/stand_in.sh"
-. "$source_dir/tests/verdict.sh"
+. "$examples/mock_server.sh"
+. "$source_dir/tests/support/verdict.sh"
 
 # The first file of that name in the build.
 find_built() {
@@ -14,7 +14,7 @@ find_built() {
     printf '%s' "$found"
 }
 library=$(find_built libreplyio.so.0)
-server=$(find_built stand_in_server)
+server=$(find_built mock_server)
 [ -n "$library" ] && [ -n "$server" ] || exit 1
 library_dir=$(dirname -- "$library")
 
@@ -69,7 +69,7 @@ without_key() (
 check_binding() {
     binding=$1
     shift
-    start_stand_in "$server" || exit 1
+    start_mock_server "$server" || exit 1
 
     run_command "$@" --base-url "$base_url" 100 12345
     expect "the documentation's example" 0 "$(example_line 12345)$new_line" ""
@@ -262,7 +262,7 @@ with replyio.Client("key", base_url=sys.argv[1], user_agent="members/1", timeout
             continue
         raise AssertionError(expected)
 PYTHON
-    start_stand_in "$server" || exit 1
+    start_mock_server "$server" || exit 1
     PYTHONPATH=$examples/python run_command python3 "$work/members.py" "$base_url"
     expect "each member, and each exception" 0 "" ""
 else

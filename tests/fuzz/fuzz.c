@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "text.h"
+#include "base/text.h"
 
 _Noreturn void fuzz_fail(const char *claim, const char *file, int line) {
     fprintf(stderr, "%s:%d: does not hold: %s\n", file, line, claim);

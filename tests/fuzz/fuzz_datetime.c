@@ -4,7 +4,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "datetime.h"
+#include "decode/datetime.h"
 #include "fuzz.h"
 
 static struct tm civil_of(int64_t unix_seconds) {

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "client.h"
+#include "api/client.h"
 #include "fuzz.h"
 
 static reply_result set(reply_client *client, unsigned choice, char *text, reply_error *error) {

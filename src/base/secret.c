@@ -1,0 +1,18 @@
+/* secret.c - memory that may hold the API key, or another header's secret, is overwritten before it is freed. */
+#include "base/secret.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+void secret_free(void *memory, size_t size) {
+    /* Through a volatile pointer, since a compiler drops writes to memory that is about to be freed. */
+    volatile char *bytes = memory;
+    for (size_t i = 0; i < size; i++) {
+        bytes[i] = '\0';
+    }
+    free(memory);
+}
+
+void secret_free_text(char *text) {
+    secret_free(text, text != NULL ? strlen(text) : 0);
+}

@@ -1,0 +1,98 @@
+/* test_host_code.c - what the host's own code does meanwhile: callbacks that take longer than an attempt may, and forks at any moment.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <time.h>
+
+#include "support/child.h"
+#include "replyio.h"
+#include "support/contact_server.h"
+
+static char base_url[64];
+
+enum { CONTACTS = 8, ATTEMPT_MS = 300, CALLBACK_MS = 350 };
+
+static int on_contact(size_t index, reply_result result, reply_sequence_contact *contact, const reply_error *error,
+                      void *user_data) {
+    int *delivered = user_data;
+    (void)index;
+    assert_int_equal(result, REPLY_OK);
+    assert_int_equal(error->attempts, 1);
+    reply_sequence_contact_free(contact);
+    nanosleep(&(struct timespec){.tv_nsec = CALLBACK_MS * 1000000L}, NULL);
+    ++*delivered;
+    return 0;
+}
+
+/* The time that a callback takes is not charged to the other contacts' attempts. */
+static void test_slow_callback(void **state) {
+    static const int64_t ids[CONTACTS] = {1, 2, 3, 4, 5, 6, 7, 8};
+    reply_client *client = NULL;
+    int delivered = 0;
+    (void)state;
+    assert_int_equal(reply_client_create("k3y-Secret", &client, NULL), REPLY_OK);
+    assert_int_equal(reply_client_set_base_url(client, base_url, NULL), REPLY_OK);
+    assert_int_equal(reply_client_set_attempt_timeout_ms(client, ATTEMPT_MS, NULL), REPLY_OK);
+    assert_int_equal(reply_client_set_max_concurrency(client, 4, NULL), REPLY_OK);
+    assert_int_equal(reply_get_sequence_contacts(client, 100, ids, CONTACTS, on_contact, &delivered, NULL), REPLY_OK);
+    assert_int_equal(delivered, CONTACTS);
+    reply_client_destroy(client);
+}
+
+static atomic_bool is_over;
+
+static void *create_and_destroy(void *unused) {
+    (void)unused;
+    while (!is_over) {
+        reply_client *client = NULL;
+        if (reply_client_create("k3y-Secret", &client, NULL) == REPLY_OK) {
+            reply_client_destroy(client);
+        }
+    }
+    return NULL;
+}
+
+static int create_in_child(void *unused) {
+    reply_client *client = NULL;
+    (void)unused;
+    const reply_result result = reply_client_create("k3y-Secret", &client, NULL);
+    reply_client_destroy(client);
+    return result == REPLY_OK ? 0 : 1;
+}
+
+/* A child can create a client, wherever the parent's other threads were when it forked. */
+static void test_create_after_fork(void **state) {
+    pthread_t threads[3];
+    (void)state;
+    if (!child_works_beside_threads()) {
+        skip();
+    }
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(pthread_create(&threads[i], NULL, create_and_destroy, NULL), 0);
+    }
+    for (int i = 0; i < 1000; i++) {
+        const int status = child_run(create_in_child, NULL);
+        if (status != 0) {
+            is_over = true;
+        }
+        assert_int_equal(status, 0);
+    }
+    is_over = true;
+    for (int i = 0; i < 3; i++) {
+        pthread_join(threads[i], NULL);
+    }
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_slow_callback), cmocka_unit_test(test_create_after_fork)};
+    const pid_t responder = responder_start(base_url);
+    const int failed = cmocka_run_group_tests(tests, NULL, NULL);
+    responder_stop(responder);
+    return failed;
+}

@@ -1,0 +1,238 @@
+/* test_process_state.c - the library is a guest in its host's process: locale, signals, environment, cJSON's hooks, standard streams and
+ * open files are as they were, and after destroy no memory that the library owned holds the API key. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cjson/cJSON.h>
+#include <cmocka.h>
+#include <dirent.h>
+#include <fcntl.h>
+#include <locale.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include "replyio.h"
+#include "support/contact_server.h"
+
+extern char **environ;
+
+static char base_url[64];
+
+/* Uses most of the library once: a contact, one that is not there, a wait, many, and a decode of escapes. */
+static int on_contact(size_t index, reply_result result, reply_sequence_contact *contact, const reply_error *error,
+                      void *user_data) {
+    (void)index;
+    (void)result;
+    (void)error;
+    (void)user_data;
+    reply_sequence_contact_free(contact);
+    return 0;
+}
+
+static void use_library(const char *key) {
+    static const int64_t ids[] = {1, 2, 404, 503, 3, -1};
+    reply_client *client = NULL;
+    reply_sequence_contact *contact = NULL;
+    assert_int_equal(reply_client_create(key, &client, NULL), REPLY_OK);
+    assert_int_equal(reply_client_set_base_url(client, base_url, NULL), REPLY_OK);
+    assert_int_equal(reply_client_set_max_retries(client, 1, NULL), REPLY_OK);
+    assert_int_equal(reply_client_add_header(client, "X-TEAM-ID", "42", NULL), REPLY_OK);
+    assert_int_equal(reply_get_sequence_contact(client, 100, 12345, &contact, NULL), REPLY_OK);
+    assert_string_equal(contact->first_name, "Zo\xC3\xAB");
+    reply_sequence_contact_free(contact);
+    assert_int_equal(reply_get_sequence_contact(client, 100, 404, &contact, NULL), REPLY_ERROR_NOT_FOUND);
+    assert_int_equal(reply_get_sequence_contacts(client, 100, ids, sizeof ids / sizeof *ids, on_contact, NULL, NULL), REPLY_OK);
+    reply_client_destroy(client);
+}
+
+static int count_open_files(void) {
+    int count = 0;
+    DIR *folder = opendir("/proc/self/fd");
+    assert_non_null(folder);
+    while (readdir(folder) != NULL) {
+        count++;
+    }
+    closedir(folder);
+    return count;
+}
+
+static void test_open_files(void **state) {
+    (void)state;
+    use_library("k3y-Secret"); /* what other libraries open once and keep, OpenSSL's random device say, is open now */
+    const int before = count_open_files();
+    use_library("k3y-Secret");
+    assert_int_equal(count_open_files(), before);
+}
+
+static void test_locale(void **state) {
+    (void)state;
+    char before[256];
+    snprintf(before, sizeof before, "%s", setlocale(LC_ALL, NULL));
+    const locale_t thread_locale = uselocale((locale_t)0);
+    use_library("k3y-Secret");
+    assert_string_equal(setlocale(LC_ALL, NULL), before);
+    assert_true(uselocale((locale_t)0) == thread_locale);
+}
+
+static void test_signals(void **state) {
+    struct sigaction before[NSIG];
+    sigset_t mask_before;
+    sigset_t mask_after;
+    (void)state;
+    for (int number = 1; number < NSIG; number++) {
+        memset(&before[number], 0, sizeof before[number]);
+        sigaction(number, NULL, &before[number]);
+    }
+    pthread_sigmask(SIG_SETMASK, NULL, &mask_before);
+    use_library("k3y-Secret");
+    pthread_sigmask(SIG_SETMASK, NULL, &mask_after);
+    for (int number = 1; number < NSIG; number++) {
+        struct sigaction after;
+        memset(&after, 0, sizeof after);
+        if (sigaction(number, NULL, &after) == 0) {
+            assert_true(after.sa_handler == before[number].sa_handler && after.sa_flags == before[number].sa_flags);
+        }
+        assert_int_equal(sigismember(&mask_after, number), sigismember(&mask_before, number));
+    }
+}
+
+static void test_environment(void **state) {
+    static char before[65536];
+    size_t used = 0;
+    (void)state;
+    for (char **variable = environ; *variable != NULL; variable++) {
+        used += (size_t)snprintf(before + used, sizeof before - used, "%s\n", *variable);
+        assert_true(used < sizeof before);
+    }
+    use_library("k3y-Secret");
+    const char *at = before;
+    for (char **variable = environ; *variable != NULL; variable++) {
+        assert_memory_equal(*variable, at, strlen(*variable));
+        at += strlen(*variable) + 1;
+    }
+    assert_true(*at == '\0');
+}
+
+static int hook_calls;
+
+static void *CJSON_CDECL hook_malloc(size_t size) {
+    hook_calls++;
+    return malloc(size);
+}
+
+static void test_cjson_hooks(void **state) {
+    cJSON_Hooks hooks = {hook_malloc, free};
+    (void)state;
+    cJSON_InitHooks(&hooks);
+    use_library("k3y-Secret");
+    hook_calls = 0;
+    cJSON_Delete(cJSON_CreateNull());
+    assert_int_equal(hook_calls, 1); /* the host's hooks are still in place */
+    cJSON_InitHooks(NULL);
+}
+
+/* Nothing is written to standard output or standard error, not even where calls fail. */
+static void test_standard_streams(void **state) {
+    FILE *file = tmpfile();
+    const int out = dup(STDOUT_FILENO);
+    const int err = dup(STDERR_FILENO);
+    (void)state;
+    assert_non_null(file);
+    fflush(NULL);
+    dup2(fileno(file), STDOUT_FILENO);
+    dup2(fileno(file), STDERR_FILENO);
+    use_library("k3y-Secret");
+    fflush(NULL);
+    dup2(out, STDOUT_FILENO);
+    dup2(err, STDERR_FILENO);
+    close(out);
+    close(err);
+    assert_int_equal(lseek(fileno(file), 0, SEEK_END), 0);
+    fclose(file);
+}
+
+/* ---- The process's memory ---- */
+
+/* The key, put together where it is needed, so that the test's own copy is not found: each byte stands one below. */
+static const char shifted_key[] = "lfz1e68b5c29f1b8d1Tfdsfu`PgUijt`Uftu";
+
+static void make_key(char *key) {
+    for (size_t i = 0; i <= strlen(shifted_key); i++) {
+        key[i] = shifted_key[i] == '\0' ? '\0' : (char)(shifted_key[i] - 1);
+    }
+}
+
+/* How often the key stands in the process's writable memory. The key in key itself is counted, too. */
+static int count_in_memory(const char *key) {
+    static char piece[1 << 16];
+    const size_t length = strlen(key);
+    char line[512];
+    int count = 0;
+    FILE *maps = fopen("/proc/self/maps", "r");
+    const int memory = open("/proc/self/mem", O_RDONLY);
+    assert_non_null(maps);
+    assert_true(memory >= 0);
+    while (fgets(line, sizeof line, maps) != NULL) {
+        unsigned long start = 0;
+        unsigned long end = 0;
+        char writable = '-';
+        if (sscanf(line, "%lx-%lx r%c", &start, &end, &writable) != 3 || writable != 'w') {
+            continue;
+        }
+        for (unsigned long at = start; at < end; at += sizeof piece - 64) {
+            const size_t wanted = end - at < sizeof piece ? end - at : sizeof piece;
+            const char *piece_start = piece;
+            if ((unsigned long)piece_start >= at && (unsigned long)piece_start < at + wanted) {
+                continue; /* the buffer that is searched with */
+            }
+            const ssize_t got = pread(memory, piece, wanted, (off_t)at);
+            for (ssize_t i = 0; got > 0 && i + (ssize_t)length <= got && i < (ssize_t)(sizeof piece - 64); i++) {
+                count += memcmp(piece + i, key, length) == 0;
+            }
+        }
+    }
+    memset(piece, 0, sizeof piece);
+    close(memory);
+    fclose(maps);
+    return count;
+}
+
+static void test_key_in_memory(void **state) {
+    char key[64];
+    reply_client *client = NULL;
+    (void)state;
+    make_key(key);
+    assert_int_equal(reply_client_create(key, &client, NULL), REPLY_OK);
+    assert_int_equal(reply_client_set_user_agent(client, "a/1", NULL), REPLY_OK);
+    assert_int_equal(reply_client_add_header(client, "Authorization", key, NULL), REPLY_OK);
+    assert_int_equal(reply_client_add_header(client, "authorization", key, NULL), REPLY_OK);
+    const int held = count_in_memory(key);
+    reply_client_destroy(client);
+    const int left = count_in_memory(key);
+    print_message("the key stood in memory %d times with a client, its caller's copy included, %d times without\n", held, left);
+    assert_true(held >= 3); /* the search finds what is there */
+    assert_int_equal(left, 1);
+
+    /* After calls, libcurl's freed buffers may hold the request. They are counted, not asserted: they are not the library's. */
+    use_library(key);
+    print_message(
+        "after calls and destroy it stands there %d times, the caller's copy included; the others are libcurl's buffers\n",
+        count_in_memory(key));
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_open_files),    cmocka_unit_test(test_locale),      cmocka_unit_test(test_signals),
+        cmocka_unit_test(test_environment),   cmocka_unit_test(test_cjson_hooks), cmocka_unit_test(test_standard_streams),
+        cmocka_unit_test(test_key_in_memory),
+    };
+    const pid_t responder = responder_start(base_url);
+    const int failed = cmocka_run_group_tests(tests, NULL, NULL);
+    responder_stop(responder);
+    return failed;
+}

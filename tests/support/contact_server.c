@@ -1,0 +1,106 @@
+/* contact_server.c - a well-behaved server in a process of its own, so that nothing of it counts in a test of this process's memory. */
+#include "support/contact_server.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static void write_contact(char *body, size_t size, const char *sequence_id, const char *contact_id) {
+    snprintf(
+        body, size,
+        "{\"contactId\":%s,\"sequenceId\":%s,\"email\":\"a\\u0040b.example\",\"firstName\":\"Zo\\u00eb\",\"status\":\"Active\","
+        "\"currentStep\":2,\"addingDate\":\"2024-03-08T10:00:00+00:00\",\"isOptedOut\":true,\"icpScore\":0.85}",
+        contact_id, sequence_id);
+}
+
+/* Answers one request, whose text has the ids. Returns 0 where the connection is to be closed. */
+static int answer(int connection, const char *request) {
+    char sequence_id[32] = "0";
+    char contact_id[32] = "0";
+    char body[512] = "";
+    char response[1024];
+    const char *status = "200 OK";
+    if (strncmp(request, "GET ", 4) != 0) {
+        return 0; /* it is no proxy, say */
+    }
+    sscanf(request, "GET /v4/sequences/%31[0-9]/contacts/%31[0-9]", sequence_id, contact_id);
+    if (strcmp(contact_id, "404") == 0) {
+        status = "404 Not Found";
+        snprintf(body, sizeof body,
+                 "{\"title\":\"Not \\u0066ound\",\"code\":\"sequenceContact.notInSequence\",\"errors\":[{\"a\":\"b\"}]}");
+    } else if (strcmp(contact_id, "503") == 0) {
+        status = "503 Service Unavailable";
+    } else {
+        write_contact(body, sizeof body, sequence_id, contact_id);
+    }
+    const int length =
+        snprintf(response, sizeof response, "HTTP/1.1 %s\r\nContent-Type: application/json\r\nContent-Length: %zu\r\n\r\n%s",
+                 status, strlen(body), body);
+    return send(connection, response, (size_t)length, MSG_NOSIGNAL) == length;
+}
+
+/* Serves a connection until the peer closes it. */
+static void serve(int connection) {
+    char request[8192];
+    size_t length = 0;
+    const int on = 1;
+    setsockopt(connection, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    for (;;) {
+        const ssize_t received = recv(connection, request + length, sizeof request - 1 - length, 0);
+        if (received <= 0) {
+            return;
+        }
+        length += (size_t)received;
+        request[length] = '\0';
+        if (strstr(request, "\r\n\r\n") != NULL) {
+            length = 0;
+            if (!answer(connection, request)) {
+                return;
+            }
+        }
+    }
+}
+
+static _Noreturn void run(int listener) {
+    alarm(120);
+    signal(SIGCHLD, SIG_IGN);
+    for (;;) {
+        const int connection = accept(listener, NULL, NULL);
+        if (connection >= 0 && fork() == 0) {
+            alarm(120);
+            serve(connection);
+            _exit(0);
+        }
+        close(connection);
+    }
+}
+
+pid_t responder_start(char base_url[64]) {
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t length = sizeof address;
+    const int listener = socket(AF_INET, SOCK_STREAM, 0);
+    if (listener < 0 || bind(listener, (struct sockaddr *)&address, sizeof address) != 0 || listen(listener, 64) != 0 ||
+        getsockname(listener, (struct sockaddr *)&address, &length) != 0) {
+        perror("responder");
+        exit(EXIT_FAILURE);
+    }
+    snprintf(base_url, 64, "http://127.0.0.1:%d/v4", ntohs(address.sin_port));
+    const pid_t responder = fork();
+    if (responder == 0) {
+        run(listener);
+    }
+    close(listener);
+    return responder;
+}
+
+void responder_stop(pid_t responder) {
+    kill(responder, SIGKILL);
+    waitpid(responder, NULL, 0);
+}

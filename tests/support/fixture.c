@@ -1,0 +1,220 @@
+/* fixture.c - what tests are made on: fixture files, texts at their exact size, errors, and the host's locale. A check that fails
+ * names the case. */
+#include "support/fixture.h"
+
+#include <dirent.h>
+#include <locale.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/text.h"
+
+/* ---- Files ------------------------------------------------------------------------------------------------------------------- */
+
+char *fixture_copy(const char *bytes, size_t length) {
+    char *copy = malloc(length);
+    if (length > 0) {
+        assert_non_null(copy);
+        memcpy(copy, bytes, length);
+    }
+    return copy;
+}
+
+static FILE *open_fixture(const char *path) {
+    char full[1024];
+    assert_true((size_t)snprintf(full, sizeof full, "%s/%s", FIXTURES, path) < sizeof full);
+    FILE *file = fopen(full, "rb");
+    if (file == NULL) {
+        fail_msg("%s cannot be read", full);
+    }
+    return file;
+}
+
+char *fixture_read_text(const char *path) {
+    FILE *file = open_fixture(path);
+    assert_int_equal(fseek(file, 0, SEEK_END), 0);
+    const long size = ftell(file);
+    assert_true(size >= 0);
+    rewind(file);
+    char *text = malloc((size_t)size + 1);
+    assert_non_null(text);
+    assert_int_equal(fread(text, 1, (size_t)size, file), size);
+    text[size] = '\0';
+    fclose(file);
+    return text;
+}
+
+char *fixture_read(const char *path, size_t *length) {
+    FILE *file = open_fixture(path);
+    assert_int_equal(fseek(file, 0, SEEK_END), 0);
+    *length = (size_t)ftell(file);
+    rewind(file);
+    char *bytes = malloc(*length);
+    assert_int_equal(fread(bytes, 1, *length, file), *length);
+    fclose(file);
+    return bytes;
+}
+
+static void use_case(const char *folder, const char *name, fixture_fn use) {
+    char path[1024];
+    struct fixture_case fixture = {.name = name};
+    snprintf(path, sizeof path, "%s/%s.json", folder, name);
+    char *bytes = fixture_read(path, &fixture.length);
+    snprintf(path, sizeof path, "%s/%s.expected", folder, name);
+    char *expected = fixture_read_text(path);
+    fixture.bytes = bytes;
+    fixture.expected = expected;
+    use(&fixture);
+    free(bytes);
+    free(expected);
+}
+
+void fixture_each(const char *folder, const char *prefix, fixture_fn use) {
+    char path[1024];
+    struct dirent **entries = NULL;
+    int used = 0;
+    snprintf(path, sizeof path, "%s/%s", FIXTURES, folder);
+    const int count = scandir(path, &entries, NULL, alphasort);
+    assert_true(count > 0);
+    for (int i = 0; i < count; i++) {
+        char *ending = strstr(entries[i]->d_name, ".json");
+        if (strncmp(entries[i]->d_name, prefix, strlen(prefix)) == 0 && ending != NULL) {
+            *ending = '\0';
+            use_case(folder, entries[i]->d_name, use);
+            used++;
+        }
+        free(entries[i]);
+    }
+    free(entries);
+    assert_true(used > 0);
+}
+
+void fixture_each_line(const char *path, void (*use)(const char *text, const char *expected)) {
+    char *table = fixture_read_text(path);
+    int used = 0;
+    for (char *line = table; *line != '\0';) {
+        char *end = strchr(line, '\n');
+        char *expected = strstr(line, " = ");
+        assert_true(end != NULL && expected != NULL && expected < end);
+        *end = *expected = '\0';
+        use(line, expected + strlen(" = "));
+        used++;
+        line = end + 1;
+    }
+    free(table);
+    assert_true(used > 0);
+}
+
+/* ---- Checks ------------------------------------------------------------------------------------------------------------------ */
+
+void fixture_expect_text(const char *name, const char *expected, const char *actual) {
+    if (strcmp(expected, actual) != 0) {
+        fail_msg("%s: expected\n%s\nbut got\n%s", name, expected, actual);
+    }
+}
+
+void fixture_expect_words(const char *name, const char *words, const char *text) {
+    char *copy = strdup(words);
+    char *rest = NULL;
+    assert_non_null(copy);
+    for (const char *line = strtok_r(copy, "\n", &rest); line != NULL; line = strtok_r(NULL, "\n", &rest)) {
+        if (strstr(text, line) == NULL) {
+            fail_msg("%s: \"%s\" is not in \"%s\"", name, line, text);
+        }
+    }
+    free(copy);
+}
+
+void fixture_expect_sound(const char *name, const char *text) {
+    const size_t length = strlen(text);
+    size_t step = 0;
+    for (size_t at = 0; at < length; at += step) {
+        uint32_t code_point = 0;
+        step = text_decode_utf8(text + at, length - at, &code_point);
+        if (step == 0 || code_point < 0x20 || (code_point >= 0x7F && code_point < 0xA0)) {
+            fail_msg("%s: at byte %zu neither UTF-8 nor printable: %s", name, at, text);
+        }
+    }
+    if (length == 0) {
+        fail_msg("%s: there is no message", name);
+    }
+}
+
+void fixture_spoil_error(reply_error *error) {
+    memset(error, 0xA5, sizeof *error);
+}
+
+/* Whether the error says nothing of a response, and what is reserved is zero. */
+static bool is_without_response(const reply_error *error) {
+    static const char zeros[sizeof error->reserved];
+    return error->http_status == 0 && error->curl_code == 0 && error->attempts == 0 && error->retry_after_ms == -1 &&
+           error->problem_code[0] == '\0' && error->request_id[0] == '\0' && memcmp(error->reserved, zeros, sizeof zeros) == 0;
+}
+
+void fixture_expect_error(const char *name, const reply_error *error, reply_result result, const char *words) {
+    if (error->result != result) {
+        fail_msg("%s: result %d instead of %d: %s", name, (int)error->result, (int)result, error->message);
+    }
+    if (!is_without_response(error)) {
+        fail_msg("%s: the error tells of a response, or is not cleared", name);
+    }
+    fixture_expect_words(name, words, error->message);
+    fixture_expect_sound(name, error->message);
+}
+
+void fixture_expect_no_error(const char *name, const reply_error *error) {
+    if (error->result != REPLY_OK || error->message[0] != '\0' || !is_without_response(error)) {
+        fail_msg("%s: the error is not empty: %d %s", name, (int)error->result, error->message);
+    }
+}
+
+/* ---- The host's locale ------------------------------------------------------------------------------------------------------- */
+
+static char locale_folder[] = "/tmp/replyio-locale-XXXXXX";
+static bool has_locale_folder = false;
+
+static void run_command(const char *command) {
+    if (system(command) != 0) {
+        print_message("\"%s\" failed\n", command);
+    }
+}
+
+static void remove_locales(void) {
+    char command[256];
+    snprintf(command, sizeof command, "rm -r %s", locale_folder);
+    run_command(command);
+}
+
+bool fixture_begin_locale(const char *name) {
+    /* localedef is the machine's, which an emulator may hide behind another's programs. */
+    const char *byte_order = __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__ ? "big" : "little";
+    char command[256];
+    char full_name[64];
+    snprintf(full_name, sizeof full_name, "%s.UTF-8", name);
+    if (!has_locale_folder) {
+        assert_non_null(mkdtemp(locale_folder));
+        assert_int_equal(atexit(remove_locales), 0);
+        assert_int_equal(setenv("LOCPATH", locale_folder, 1), 0);
+        has_locale_folder = true;
+    }
+    /* What localedef returns is not looked at: it finds fault with some of the machine's own sources and makes the locale. */
+    snprintf(command, sizeof command, "localedef --%s-endian -i %s -f UTF-8 %s/%s >%s/log 2>&1 || true", byte_order, name,
+             locale_folder, full_name, locale_folder);
+    run_command(command);
+    if (setlocale(LC_ALL, full_name) == NULL) {
+        print_message("skipped: no locale %s can be made here (the package \"locales\" holds localedef's sources)\n", full_name);
+        return false;
+    }
+    return true;
+}
+
+void fixture_end_locale(void) {
+    assert_non_null(setlocale(LC_ALL, "C"));
+}
