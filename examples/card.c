@@ -1,5 +1,5 @@
-/* card.c - a contact as a card that a person reads. Labels come first in each line, so that they stand in one column however wide
- * the characters of the contact's own text are. */
+/* card.c - a contact as a card that a person reads. Labels come first in each line, so that they
+ * stand in one column however wide the characters of the contact's own text are. */
 #include "card.h"
 
 #include <inttypes.h>
@@ -91,7 +91,8 @@ static void write_status_row(const struct card *card, const reply_sequence_conta
     end_row(card);
 }
 
-/* The largest unit that the time fills, and for days and hours what is left in the next smaller one. */
+/* The largest unit that the time fills, and for days and hours what is left in the next smaller
+ * one. */
 static void write_distance(const struct card *card, int64_t seconds) {
     static const struct {
         int64_t seconds;
@@ -102,7 +103,8 @@ static void write_distance(const struct card *card, int64_t seconds) {
     while (unit < 3 && distance < units[unit].seconds) {
         unit++;
     }
-    fprintf(card->stream, ", %s%" PRId64 " %s", seconds > 0 ? "in " : "", distance / units[unit].seconds, units[unit].name);
+    fprintf(card->stream, ", %s%" PRId64 " %s", seconds > 0 ? "in " : "",
+            distance / units[unit].seconds, units[unit].name);
     const int64_t rest = unit < 2 ? distance % units[unit].seconds / units[unit + 1].seconds : 0;
     if (rest > 0) {
         fprintf(card->stream, " %" PRId64 " %s", rest, units[unit + 1].name);
@@ -110,11 +112,13 @@ static void write_distance(const struct card *card, int64_t seconds) {
     fputs(seconds > 0 ? "" : " ago", card->stream);
 }
 
-static void write_date_row(const struct card *card, const char *label, const reply_datetime *date, bool with_distance) {
+static void write_date_row(const struct card *card, const char *label, const reply_datetime *date,
+                           bool with_distance) {
     const time_t when = (time_t)date->unix_seconds;
     struct tm local;
     char text[64];
-    if (!date->has_time || (int64_t)when != date->unix_seconds || localtime_r(&when, &local) == NULL ||
+    if (!date->has_time || (int64_t)when != date->unix_seconds ||
+        localtime_r(&when, &local) == NULL ||
         strftime(text, sizeof text, "%Y-%m-%d %H:%M %Z", &local) == 0) {
         write_text_row(card, label, date->text);
         return;
@@ -136,10 +140,11 @@ static void write_senders_row(const struct card *card, const reply_sequence_cont
         fprintf(card->stream, "email account %" PRId64, contact->email_account_id);
     }
     if (contact->has_linkedin_account_id) {
-        fprintf(card->stream, "%sLinkedIn account %" PRId64, contact->has_email_account_id ? ", " : "",
-                contact->linkedin_account_id);
+        fprintf(card->stream, "%sLinkedIn account %" PRId64,
+                contact->has_email_account_id ? ", " : "", contact->linkedin_account_id);
     }
-    fputs(contact->has_email_account_id || contact->has_linkedin_account_id ? "" : "-", card->stream);
+    fputs(contact->has_email_account_id || contact->has_linkedin_account_id ? "" : "-",
+          card->stream);
     end_row(card);
 }
 
@@ -162,6 +167,7 @@ void card_write(FILE *stream, const reply_sequence_contact *contact, time_t now,
     write_senders_row(&card, contact);
     snprintf(text, sizeof text, "%g", contact->icp_score);
     write_text_row(&card, "ICP score", contact->has_icp_score ? text : "");
-    snprintf(text, sizeof text, "%" PRId64 " in sequence %" PRId64, contact->contact_id, contact->sequence_id);
+    snprintf(text, sizeof text, "%" PRId64 " in sequence %" PRId64, contact->contact_id,
+             contact->sequence_id);
     write_text_row(&card, "contact", text);
 }

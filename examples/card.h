@@ -7,7 +7,8 @@
 #include <stdio.h>
 #include <time.h>
 
-/* Writes the card of a contact. Times are the user's local time, and now is what they are near to or far from. */
+/* Writes the card of a contact. Times are the user's local time, and now is what they are near to
+ * or far from. */
 void card_write(FILE *stream, const reply_sequence_contact *contact, time_t now, bool use_colour);
 
 #endif

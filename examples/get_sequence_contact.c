@@ -1,5 +1,6 @@
-/* get_sequence_contact.c - fetches contacts of a sequence and prints each as a card, or as JSON, as it comes. What is asked for is
- * read by options.c, a card is written by card.c; here stands how the library is used. */
+/* get_sequence_contact.c - fetches contacts of a sequence and prints each as a card, or as JSON, as
+ * it comes. What is asked for is read by options.c, a card is written by card.c; here stands how
+ * the library is used. */
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -25,7 +26,7 @@ struct run {
     int64_t waits_until_ms; /* for the rate limit, by the monotonic clock */
 };
 
-/* ---- Progress: one line on standard error, redrawn in place ------------------------------------------------------------------ */
+/* ---- Progress: one line on standard error, redrawn in place ---- */
 
 static int64_t monotonic_ms(void) {
     struct timespec now;
@@ -44,7 +45,8 @@ static void erase_progress(const struct run *run) {
 static void show_progress(const struct run *run) {
     const size_t total = run->options->contact_count;
     const int64_t left_ms = run->waits_until_ms - monotonic_ms();
-    if (!run->can_show_progress || run->printed + run->failed == total || (total == 1 && left_ms <= 0)) {
+    if (!run->can_show_progress || run->printed + run->failed == total ||
+        (total == 1 && left_ms <= 0)) {
         return;
     }
     fprintf(stderr, "%zu done, %zu failed, %zu in all", run->printed, run->failed, total);
@@ -54,7 +56,8 @@ static void show_progress(const struct run *run) {
     fflush(stderr);
 }
 
-/* How long a line of the library's log says that the rate limit holds all back; 0 for other lines. */
+/* How long a line of the library's log says that the rate limit holds all back; 0 for other lines.
+ */
 static int64_t rate_limit_wait_ms(const char *line) {
     static const char beginning[] = "wait ";
     if (strncmp(line, beginning, strlen(beginning)) != 0) {
@@ -79,9 +82,10 @@ static void on_log(const char *line, void *user_data) {
     show_progress(run);
 }
 
-/* ---- Standard output --------------------------------------------------------------------------------------------------------- */
+/* ---- Standard output ---- */
 
-/* A full disk, for one, shows when what was printed is written. Returns EXIT_SUCCESS, or EXIT_FAILURE with a report. */
+/* A full disk, for one, shows when what was printed is written. Returns EXIT_SUCCESS, or
+ * EXIT_FAILURE with a report. */
 static int flush_output(void) {
     if (fflush(stdout) == 0 && !ferror(stdout)) {
         return EXIT_SUCCESS;
@@ -89,7 +93,8 @@ static int flush_output(void) {
     return terminal_report(EXIT_FAILURE, "standard output cannot be written: %s", strerror(errno));
 }
 
-/* Some file systems report a failed write only now. One that flush_output has reported is not reported again. */
+/* Some file systems report a failed write only now. One that flush_output has reported is not
+ * reported again. */
 static int close_output(int status) {
     if (ferror(stdout) || fclose(stdout) == 0) {
         return status;
@@ -97,10 +102,10 @@ static int close_output(int status) {
     return terminal_report(EXIT_FAILURE, "standard output cannot be written: %s", strerror(errno));
 }
 
-/* ---- Contacts ---------------------------------------------------------------------------------------------------------------- */
+/* ---- Contacts ---- */
 
-/* Line feeds in JSON stand outside its strings, as mere white space. What a terminal would obey stands within them, where its
- * escape means the same. */
+/* Line feeds in JSON stand outside its strings, as mere white space. What a terminal would obey
+ * stands within them, where its escape means the same. */
 static void print_json(const char *json) {
     while (*json != '\0') {
         const size_t length = strcspn(json, "\t\n\r");
@@ -126,8 +131,8 @@ static int print_contact(const struct run *run, const reply_sequence_contact *co
 }
 
 /* Stops the call where standard output cannot be written. */
-static int on_contact(size_t index, reply_result result, reply_sequence_contact *contact, const reply_error *error,
-                      void *user_data) {
+static int on_contact(size_t index, reply_result result, reply_sequence_contact *contact,
+                      const reply_error *error, void *user_data) {
     struct run *run = user_data;
     (void)index; /* contact and error both name their ids */
     erase_progress(run);
@@ -147,7 +152,7 @@ static int on_contact(size_t index, reply_result result, reply_sequence_contact 
     return ferror(stdout);
 }
 
-/* ---- The program ------------------------------------------------------------------------------------------------------------- */
+/* ---- The program ---- */
 
 static reply_result configure(reply_client *client, struct run *run, reply_error *error) {
     const struct options *options = run->options;
@@ -168,7 +173,9 @@ static reply_result configure(reply_client *client, struct run *run, reply_error
 }
 
 static int report_refusal(const reply_error *error) {
-    return terminal_report(error->result == REPLY_ERROR_INVALID_ARGUMENT ? EXIT_WRONG_USAGE : EXIT_FAILURE, "%s", error->message);
+    return terminal_report(error->result == REPLY_ERROR_INVALID_ARGUMENT ? EXIT_WRONG_USAGE
+                                                                         : EXIT_FAILURE,
+                           "%s", error->message);
 }
 
 static int fetch_with(reply_client *client, struct run *run) {
@@ -178,8 +185,9 @@ static int fetch_with(reply_client *client, struct run *run) {
         return report_refusal(&error);
     }
     show_progress(run);
-    const reply_result result = reply_get_sequence_contacts(client, options->sequence_id, options->contact_ids,
-                                                            options->contact_count, on_contact, run, &error);
+    const reply_result result =
+        reply_get_sequence_contacts(client, options->sequence_id, options->contact_ids,
+                                    options->contact_count, on_contact, run, &error);
     erase_progress(run);
     if (run->unsent > 0) {
         terminal_report(EXIT_FAILURE, "%zu more not asked for: %s", run->unsent, error.message);
@@ -197,7 +205,9 @@ static int fetch(const struct options *options) {
     reply_client *client = NULL;
     reply_error error;
     if (api_key == NULL || *api_key == '\0') {
-        return terminal_report(EXIT_WRONG_USAGE, "the environment variable REPLY_API_KEY is not set: put the API key there");
+        return terminal_report(
+            EXIT_WRONG_USAGE,
+            "the environment variable REPLY_API_KEY is not set: put the API key there");
     }
     if (reply_client_create(api_key, &client, &error) != REPLY_OK) {
         return report_refusal(&error);
@@ -207,8 +217,8 @@ static int fetch(const struct options *options) {
     return status;
 }
 
-/* The number of a standard stream that is closed would go to a connection, which the output would then be written to. A file that
- * can neither be written nor has anything to read takes it. */
+/* The number of a standard stream that is closed would go to a connection, which the output would
+ * then be written to. A file that can neither be written nor has anything to read takes it. */
 static void occupy_standard_streams(void) {
     int descriptor = 0;
     do {
@@ -236,7 +246,9 @@ int main(int argument_count, char **arguments) {
     struct options options;
     occupy_standard_streams();
     setvbuf(stderr, NULL, _IOLBF, BUFSIZ); /* a line is written as one */
-    signal(SIGPIPE, SIG_IGN);              /* a connection that breaks, or a reader that has gone, is an error like others */
+    signal(
+        SIGPIPE,
+        SIG_IGN); /* a connection that breaks, or a reader that has gone, is an error like others */
     int status = options_read(argument_count, arguments, &options);
     if (status == EXIT_SUCCESS) {
         status = perform(&options);

@@ -1,5 +1,6 @@
-/* mock_server.c - stands in for the service on this machine: answers each contact that is asked for with the documentation's
- * example, and some with what a program must be able to bear. Prints its base URL, and ends with its standard input. */
+/* mock_server.c - stands in for the service on this machine: answers each contact that is asked for
+ * with the documentation's example, and some with what a program must be able to bear. Prints its
+ * base URL, and ends with its standard input. */
 #include <arpa/inet.h>
 #include <inttypes.h>
 #include <netinet/in.h>
@@ -24,44 +25,53 @@ enum {
     LIMITED_CONTACT = 429  /* meets the rate limit when it is first asked for */
 };
 
-/* ---- The contacts, after their ids ------------------------------------------------------------------------------------------- */
+/* ---- The contacts, after their ids ---- */
 
 static const char example_contact[] =
     "\"email\": \"john.doe@company.com\", \"firstName\": \"John\", \"lastName\": \"Doe\",\n"
     " \"company\": \"Tech Solutions Inc\", \"title\": \"Senior Product Manager\",\n"
     " \"status\": \"Active\", \"subStatus\": \"None\", \"currentStep\": 2,\n"
     " \"addingDate\": \"2024-03-08T10:00:00+00:00\", \"movingDate\": null,\n"
-    " \"nextSendAfter\": \"2024-03-09T09:00:00+00:00\", \"isOptedOut\": false, \"emailAccountId\": 101,\n"
+    " \"nextSendAfter\": \"2024-03-09T09:00:00+00:00\", \"isOptedOut\": false, \"emailAccountId\": "
+    "101,\n"
     " \"linkedInAccountId\": null, \"icpScore\": 0.85}";
 
-/* Opted out, with text that a terminal would obey, as escapes and as it is, and with values that nobody expects. */
+/* Opted out, with text that a terminal would obey, as escapes and as it is, and with values that
+ * nobody expects. */
 static const char hostile_contact[] =
-    "\"email\": \"zoe@company.com\", \"firstName\": \"Zo\u00EB \\u001b[31m\\u202e\", \"lastName\": \"\u6F22\u5B57\\n\\u009b\",\n"
-    " \"company\": \"\u2028\x7F\", \"title\": null, \"status\": \"Snoozed\\u0007\", \"subStatus\": \"Bounced\", \"currentStep\": "
+    "\"email\": \"zoe@company.com\", \"firstName\": \"Zo\u00EB \\u001b[31m\\u202e\", \"lastName\": "
+    "\"\u6F22\u5B57\\n\\u009b\",\n"
+    " \"company\": \"\u2028\x7F\", \"title\": null, \"status\": \"Snoozed\\u0007\", \"subStatus\": "
+    "\"Bounced\", \"currentStep\": "
     "0,\n"
-    " \"addingDate\": \"2025-10-29T10:00:00.00\", \"movingDate\": \"the day before\", \"nextSendAfter\": null,\n"
-    " \"isOptedOut\": true, \"emailAccountId\": 7, \"linkedInAccountId\": 9007199254740993, \"icpScore\": null}";
+    " \"addingDate\": \"2025-10-29T10:00:00.00\", \"movingDate\": \"the day before\", "
+    "\"nextSendAfter\": null,\n"
+    " \"isOptedOut\": true, \"emailAccountId\": 7, \"linkedInAccountId\": 9007199254740993, "
+    "\"icpScore\": null}";
 
 static const char nameless_contact[] =
-    "\"email\": \"info@company.com\", \"status\": \"outofoffice\", \"subStatus\": \"AutoReplied\", \"currentStep\": 1,\n"
+    "\"email\": \"info@company.com\", \"status\": \"outofoffice\", \"subStatus\": \"AutoReplied\", "
+    "\"currentStep\": 1,\n"
     " \"addingDate\": \"2024-03-08T10:00:00+00:00\", \"isOptedOut\": false}";
 
-static const char bare_contact[] =
-    "\"status\": \"Finished\", \"currentStep\": 1, \"addingDate\": \"2024-03-08T10:00:00+00:00\", \"isOptedOut\": false}";
+static const char bare_contact[] = "\"status\": \"Finished\", \"currentStep\": 1, \"addingDate\": "
+                                   "\"2024-03-08T10:00:00+00:00\", \"isOptedOut\": false}";
 
 /* What stands for every other id comes last. */
 static const struct {
     int64_t contact_id;
     const char *rest;
-} contacts[] = {{666, hostile_contact}, {667, nameless_contact}, {668, bare_contact}, {0, example_contact}};
+} contacts[] = {
+    {666, hostile_contact}, {667, nameless_contact}, {668, bare_contact}, {0, example_contact}};
 
-/* ---- Responses --------------------------------------------------------------------------------------------------------------- */
+/* ---- Responses ---- */
 
 #define PROBLEM "\r\nContent-Type: application/problem+json"
 
 /* A whole response: its status and its own headers, each on a line, and its body. */
 static void write_response(char *response, const char *head, const char *body) {
-    snprintf(response, LARGEST_RESPONSE, "HTTP/1.1 %s\r\nContent-Length: %zu\r\n\r\n%s", head, strlen(body), body);
+    snprintf(response, LARGEST_RESPONSE, "HTTP/1.1 %s\r\nContent-Length: %zu\r\n\r\n%s", head,
+             strlen(body), body);
 }
 
 static void write_contact(char *response, int64_t sequence_id, int64_t contact_id) {
@@ -70,12 +80,12 @@ static void write_contact(char *response, int64_t sequence_id, int64_t contact_i
     while (contacts[row].contact_id != contact_id && contacts[row].contact_id != 0) {
         row++;
     }
-    snprintf(body, sizeof body, "{\"contactId\": %" PRId64 ", \"sequenceId\": %" PRId64 ", %s", contact_id, sequence_id,
-             contacts[row].rest);
+    snprintf(body, sizeof body, "{\"contactId\": %" PRId64 ", \"sequenceId\": %" PRId64 ", %s",
+             contact_id, sequence_id, contacts[row].rest);
     write_response(response, "200 OK\r\nContent-Type: application/json", body);
 }
 
-/* ---- Requests ---------------------------------------------------------------------------------------------------------------- */
+/* ---- Requests ---- */
 
 /* Goes over the word in the text, if it stands there. */
 static bool skip(const char **text, const char *word) {
@@ -95,7 +105,8 @@ static bool skip_id(const char **text, int64_t *id) {
     return is_id;
 }
 
-/* The value of a header, whose name is given with its colon, in the head of a request; "" where there is none. */
+/* The value of a header, whose name is given with its colon, in the head of a request; "" where
+ * there is none. */
 static const char *find_header(const char *head, const char *name) {
     const char *line = head;
     while ((line = strstr(line, "\r\n")) != NULL) {
@@ -119,12 +130,15 @@ static void answer(const char *head, char *response) {
     int64_t contact_id = 0;
     if (!has_key(head)) {
         write_response(response, "401 Unauthorized\r\nWWW-Authenticate: ApiKey", "");
-    } else if (!skip(&head, "GET /v4/sequences/") || !skip_id(&head, &sequence_id) || !skip(&head, "/contacts/") ||
-               !skip_id(&head, &contact_id) || !skip(&head, " HTTP/1.1\r\n")) {
-        write_response(response, "404 Not Found" PROBLEM, "{\"title\": \"Not Found\", \"status\": 404}");
+    } else if (!skip(&head, "GET /v4/sequences/") || !skip_id(&head, &sequence_id) ||
+               !skip(&head, "/contacts/") || !skip_id(&head, &contact_id) ||
+               !skip(&head, " HTTP/1.1\r\n")) {
+        write_response(response, "404 Not Found" PROBLEM,
+                       "{\"title\": \"Not Found\", \"status\": 404}");
     } else if (contact_id == FOREIGN_CONTACT) {
         write_response(response, "404 Not Found" PROBLEM,
-                       "{\"title\": \"Not Found\", \"status\": 404, \"detail\": \"The contact is not in this sequence.\", "
+                       "{\"title\": \"Not Found\", \"status\": 404, \"detail\": \"The contact is "
+                       "not in this sequence.\", "
                        "\"code\": \"sequenceContact.notInSequence\"}");
     } else if (contact_id == LIMITED_CONTACT && !atomic_flag_test_and_set(&has_limited)) {
         write_response(response, "429 Too Many Requests\r\nRetry-After: 1" PROBLEM,
@@ -134,7 +148,7 @@ static void answer(const char *head, char *response) {
     }
 }
 
-/* ---- Connections ------------------------------------------------------------------------------------------------------------- */
+/* ---- Connections ---- */
 
 static bool send_all(int connection, const char *text) {
     size_t left = strlen(text);
@@ -149,7 +163,8 @@ static bool send_all(int connection, const char *text) {
     return true;
 }
 
-/* Reads until the buffer, with its length, holds a request's head. Returns where that ends, or NULL at the connection's end. */
+/* Reads until the buffer, with its length, holds a request's head. Returns where that ends, or NULL
+ * at the connection's end. */
 static char *receive_head(int connection, char *buffer, size_t *length) {
     char *end = NULL;
     while ((end = strstr(buffer, "\r\n\r\n")) == NULL) {
@@ -176,7 +191,8 @@ static void serve(int connection) {
         const char next = *end;
         *end = '\0';
         answer(buffer, response);
-        /* Another method's request may have a body, which is not read: what follows it would be taken for the next request. */
+        /* Another method's request may have a body, which is not read: what follows it would be
+         * taken for the next request. */
         goes_on = send_all(connection, response) && strncmp(buffer, "GET ", 4) == 0 &&
                   strncasecmp(find_header(buffer, "Connection:"), "close", 5) != 0;
         *end = next;
@@ -200,8 +216,10 @@ static void *serve_connections(void *listener) {
 static int listen_on_loopback(struct sockaddr_in *address) {
     socklen_t size = sizeof *address;
     const int listener = socket(AF_INET, SOCK_STREAM, 0);
-    *address = (struct sockaddr_in){.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    if (listener < 0 || bind(listener, (struct sockaddr *)address, size) != 0 || listen(listener, 128) != 0 ||
+    *address =
+        (struct sockaddr_in){.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    if (listener < 0 || bind(listener, (struct sockaddr *)address, size) != 0 ||
+        listen(listener, 128) != 0 ||
         getsockname(listener, (struct sockaddr *)address, &size) != 0) {
         return -1;
     }

@@ -13,21 +13,22 @@
 
 enum { MOST_TIMEOUT_SECONDS = 2147483 }; /* the library takes no more than INT32_MAX milliseconds */
 
-const char options_help[] = "Usage: get_sequence_contact [OPTION]... SEQUENCE_ID CONTACT_ID...\n"
-                            "Prints contacts of a Reply.io sequence as cards, in the order in which they come.\n"
-                            "\n"
-                            "With - as the only CONTACT_ID, ids are read from standard input, one a line.\n"
-                            "The environment variable REPLY_API_KEY holds the API key.\n"
-                            "\n"
-                            "  --json             print each contact as the service sent it, on one line\n"
-                            "  --base-url URL     where the API is, if not at https://api.reply.io/v4\n"
-                            "  --ca-file FILE     trust the CA certificates in FILE instead of the system's\n"
-                            "  --timeout SECONDS  longest time for all contacts together; without it there is none\n"
-                            "  --verbose          report each request and each wait on standard error\n"
-                            "  --help             print this text\n"
-                            "  --version          print the version\n"
-                            "\n"
-                            "Exit status: 0 all contacts printed, 1 something failed, 2 wrong usage.\n";
+const char options_help[] =
+    "Usage: get_sequence_contact [OPTION]... SEQUENCE_ID CONTACT_ID...\n"
+    "Prints contacts of a Reply.io sequence as cards, in the order in which they come.\n"
+    "\n"
+    "With - as the only CONTACT_ID, ids are read from standard input, one a line.\n"
+    "The environment variable REPLY_API_KEY holds the API key.\n"
+    "\n"
+    "  --json             print each contact as the service sent it, on one line\n"
+    "  --base-url URL     where the API is, if not at https://api.reply.io/v4\n"
+    "  --ca-file FILE     trust the CA certificates in FILE instead of the system's\n"
+    "  --timeout SECONDS  longest time for all contacts together; without it there is none\n"
+    "  --verbose          report each request and each wait on standard error\n"
+    "  --help             print this text\n"
+    "  --version          print the version\n"
+    "\n"
+    "Exit status: 0 all contacts printed, 1 something failed, 2 wrong usage.\n";
 
 /* A whole number of 1 to most in digits alone; 0 where the text is none. */
 static int64_t parse_number(const char *text, int64_t most) {
@@ -48,7 +49,8 @@ static int add_contact_id(struct options *options, int64_t contact_id) {
         const size_t room = options->contact_count == 0 ? 1 : 2 * options->contact_count;
         int64_t *grown = realloc(options->contact_ids, room * sizeof *grown);
         if (grown == NULL) {
-            return terminal_report(EXIT_FAILURE, "memory ran out after %zu contact ids", options->contact_count);
+            return terminal_report(EXIT_FAILURE, "memory ran out after %zu contact ids",
+                                   options->contact_count);
         }
         options->contact_ids = grown;
     }
@@ -73,18 +75,21 @@ static int read_contact_ids(struct options *options) {
     size_t line_size = 0;
     ssize_t length = 0;
     int status = EXIT_SUCCESS;
-    for (size_t number = 1; status == EXIT_SUCCESS && (length = getline(&line, &line_size, stdin)) >= 0; number++) {
+    for (size_t number = 1;
+         status == EXIT_SUCCESS && (length = getline(&line, &line_size, stdin)) >= 0; number++) {
         const bool has_nul = strlen(line) != (size_t)length;
         const char *text = trim(line);
         const int64_t contact_id = has_nul ? 0 : parse_number(text, INT64_MAX);
         if (contact_id > 0) {
             status = add_contact_id(options, contact_id);
         } else if (has_nul || *text != '\0') {
-            status = terminal_report(EXIT_WRONG_USAGE, "standard input, line %zu: " NOT_AN_ID, number, text);
+            status = terminal_report(EXIT_WRONG_USAGE, "standard input, line %zu: " NOT_AN_ID,
+                                     number, text);
         }
     }
     if (status == EXIT_SUCCESS && !feof(stdin)) {
-        status = terminal_report(EXIT_FAILURE, "standard input cannot be read: %s", strerror(errno));
+        status =
+            terminal_report(EXIT_FAILURE, "standard input cannot be read: %s", strerror(errno));
     }
     free(line);
     return status;
@@ -92,7 +97,8 @@ static int read_contact_ids(struct options *options) {
 
 static int take_operands(struct options *options, int count, char *const *operands) {
     if (count < 2) {
-        return terminal_report(EXIT_WRONG_USAGE, "%s missing: give SEQUENCE_ID CONTACT_ID..., or see --help",
+        return terminal_report(EXIT_WRONG_USAGE,
+                               "%s missing: give SEQUENCE_ID CONTACT_ID..., or see --help",
                                count == 0 ? "the ids are" : "a contact id is");
     }
     options->sequence_id = parse_number(operands[0], INT64_MAX);
@@ -109,7 +115,8 @@ static int take_operands(struct options *options, int count, char *const *operan
     int status = EXIT_SUCCESS;
     for (int i = 1; status == EXIT_SUCCESS && i < count; i++) {
         const int64_t contact_id = parse_number(operands[i], INT64_MAX);
-        status = contact_id > 0 ? add_contact_id(options, contact_id) : terminal_report(EXIT_WRONG_USAGE, NOT_AN_ID, operands[i]);
+        status = contact_id > 0 ? add_contact_id(options, contact_id)
+                                : terminal_report(EXIT_WRONG_USAGE, NOT_AN_ID, operands[i]);
     }
     return status;
 }
@@ -130,7 +137,8 @@ static const struct option known_options[] = {
 static int take_timeout(struct options *options, const char *text) {
     options->timeout_ms = 1000 * parse_number(text, MOST_TIMEOUT_SECONDS);
     if (options->timeout_ms == 0) {
-        return terminal_report(EXIT_WRONG_USAGE, "--timeout \"%s\" is not a whole number of seconds, 1 to %d", text,
+        return terminal_report(EXIT_WRONG_USAGE,
+                               "--timeout \"%s\" is not a whole number of seconds, 1 to %d", text,
                                MOST_TIMEOUT_SECONDS);
     }
     return EXIT_SUCCESS;
@@ -179,8 +187,8 @@ int options_read(int argument_count, char **arguments, struct options *options) 
     int status = EXIT_SUCCESS;
     memset(options, 0, sizeof *options);
     opterr = 0;
-    /* By its "-", getopt_long goes through the arguments in their order and returns 1 for an operand. Operands are moved to the
-     * front, over what has been read. */
+    /* By its "-", getopt_long goes through the arguments in their order and returns 1 for an
+     * operand. Operands are moved to the front, over what has been read. */
     while (status == EXIT_SUCCESS && options->task == OPTIONS_FETCH) {
         const char *argument = arguments[optind];
         const int kind = getopt_long(argument_count, arguments, "-:", known_options, NULL);

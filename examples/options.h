@@ -25,8 +25,8 @@ struct options {
 /* The text of --help. */
 extern const char options_help[];
 
-/* Fills options, which the caller hands to options_free in any case. Returns EXIT_SUCCESS, or the exit status after an error that
- * it has reported. */
+/* Fills options, which the caller hands to options_free in any case. Returns EXIT_SUCCESS, or the
+ * exit status after an error that it has reported. */
 int options_read(int argument_count, char **arguments, struct options *options);
 
 void options_free(struct options *options);

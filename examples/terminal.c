@@ -1,4 +1,5 @@
-/* terminal.c - what may go to a terminal: text from elsewhere only in a form that it shows and does not obey. */
+/* terminal.c - what may go to a terminal: text from elsewhere only in a form that it shows and does
+ * not obey. */
 #include "terminal.h"
 
 #include <inttypes.h>
@@ -31,10 +32,13 @@ static size_t decode_utf8(const char *text, size_t length, uint32_t *code_point)
     return size;
 }
 
-/* C0, DEL and C1; the marks, embeddings, overrides and isolates of direction; the line and paragraph separators. */
+/* C0, DEL and C1; the marks, embeddings, overrides and isolates of direction; the line and
+ * paragraph separators. */
 static bool is_control(uint32_t code_point) {
-    return code_point < 0x20 || (code_point >= 0x7F && code_point < 0xA0) || code_point == 0x061C || code_point == 0x200E ||
-           code_point == 0x200F || (code_point >= 0x2028 && code_point <= 0x202E) || (code_point >= 0x2066 && code_point <= 0x2069);
+    return code_point < 0x20 || (code_point >= 0x7F && code_point < 0xA0) || code_point == 0x061C ||
+           code_point == 0x200E || code_point == 0x200F ||
+           (code_point >= 0x2028 && code_point <= 0x202E) ||
+           (code_point >= 0x2066 && code_point <= 0x2069);
 }
 
 void terminal_write(FILE *stream, const char *text, size_t length) {

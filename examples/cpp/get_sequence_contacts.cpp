@@ -20,7 +20,8 @@ std::int64_t parse_id(const std::string &text) {
     return id;
 }
 
-// A contact's text is a stranger's: a terminal must not obey it. In UTF-8, control characters above ASCII are C2 80 to C2 9F.
+// A contact's text is a stranger's: a terminal must not obey it. In UTF-8, control characters above
+// ASCII are C2 80 to C2 9F.
 std::string printable(const char *text) {
     std::string line = text == nullptr ? "-" : text;
     for (std::size_t i = 0; i < line.size(); i++) {
@@ -34,19 +35,22 @@ std::string printable(const char *text) {
 }
 
 void print(const reply_sequence_contact &contact) {
-    std::cout << contact.contact_id << ": " << printable(contact.first_name) << ' ' << printable(contact.last_name) << " <"
-              << printable(contact.email) << ">, " << printable(contact.status_text) << ", step " << contact.current_step;
+    std::cout << contact.contact_id << ": " << printable(contact.first_name) << ' '
+              << printable(contact.last_name) << " <" << printable(contact.email) << ">, "
+              << printable(contact.status_text) << ", step " << contact.current_step;
     if (contact.has_linkedin_account_id) {
         std::cout << ", LinkedIn account " << contact.linkedin_account_id;
     }
     std::cout << (contact.is_opted_out ? ", OPTED OUT" : "") << std::endl;
 }
 
-int print_contacts(const replyio::Client &client, std::int64_t sequence_id, const std::vector<std::int64_t> &contact_ids) {
+int print_contacts(const replyio::Client &client, std::int64_t sequence_id,
+                   const std::vector<std::int64_t> &contact_ids) {
     int status = EXIT_SUCCESS;
     for (const std::int64_t contact_id : contact_ids) {
         try {
-            print(*replyio::get_sequence_contact(client, sequence_id, contact_id)); // freed at the end of this line
+            print(*replyio::get_sequence_contact(client, sequence_id,
+                                                 contact_id)); // freed at the end of this line
         } catch (const replyio::Error &error) {
             std::cerr << error.what() << '\n';
             status = EXIT_FAILURE;
@@ -66,7 +70,8 @@ int main(int argument_count, char **arguments) {
     }
     const char *api_key = std::getenv("REPLY_API_KEY");
     if (words.size() < 2 || api_key == nullptr) {
-        std::cerr << "Usage: REPLY_API_KEY=KEY get_sequence_contacts [--base-url URL] SEQUENCE_ID CONTACT_ID...\n";
+        std::cerr << "Usage: REPLY_API_KEY=KEY get_sequence_contacts [--base-url URL] SEQUENCE_ID "
+                     "CONTACT_ID...\n";
         return 2;
     }
     replyio::Client client;
@@ -84,5 +89,6 @@ int main(int argument_count, char **arguments) {
         std::cerr << "An id is not one: ids are positive whole numbers.\n";
         return 2;
     }
-    return print_contacts(client, ids.front(), std::vector<std::int64_t>(ids.begin() + 1, ids.end()));
+    return print_contacts(client, ids.front(),
+                          std::vector<std::int64_t>(ids.begin() + 1, ids.end()));
 }

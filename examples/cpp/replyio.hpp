@@ -1,5 +1,6 @@
-// libreplyio for C++11 and later: owners and exceptions over the C header. Whatever is thrown, a Contact frees its contact and a
-// Client its client; an error is copied from the stack into its exception.
+// libreplyio for C++11 and later: owners and exceptions over the C header. Whatever is thrown, a
+// Contact frees its contact and a Client its client; an error is copied from the stack into its
+// exception.
 #ifndef REPLYIO_HPP
 #define REPLYIO_HPP
 
@@ -28,9 +29,11 @@ struct Error : std::runtime_error {
     reply_error details; // details.result says what failed
 };
 
-// Calls any of the header's functions that can fail, less its last argument: call(reply_client_set_timeout_ms, client.get(), 5000)
-// Arguments are converted as in any call of C, and so may be cut: give each its own type.
-template <typename Function, typename... Arguments> void call(Function function, Arguments... arguments) {
+// Calls any of the header's functions that can fail, less its last argument:
+// call(reply_client_set_timeout_ms, client.get(), 5000) Arguments are converted as in any call of
+// C, and so may be cut: give each its own type.
+template <typename Function, typename... Arguments>
+void call(Function function, Arguments... arguments) {
     reply_error error;
     if (function(arguments..., &error) != REPLY_OK) {
         throw Error(error);
@@ -43,7 +46,8 @@ inline Client create_client(const char *api_key) {
     return Client(client);
 }
 
-inline Contact get_sequence_contact(const Client &client, std::int64_t sequence_id, std::int64_t contact_id) {
+inline Contact get_sequence_contact(const Client &client, std::int64_t sequence_id,
+                                    std::int64_t contact_id) {
     reply_sequence_contact *contact = nullptr;
     call(reply_get_sequence_contact, client.get(), sequence_id, contact_id, &contact);
     return Contact(contact);

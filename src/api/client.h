@@ -9,7 +9,13 @@
 #include "transport/transport.h"
 
 /* The headers that every request has come first. */
-enum { HEADER_API_KEY, HEADER_ACCEPT, HEADER_USER_AGENT, OWN_HEADER_COUNT, MOST_ADDED_HEADERS = 64 };
+enum {
+    HEADER_API_KEY,
+    HEADER_ACCEPT,
+    HEADER_USER_AGENT,
+    OWN_HEADER_COUNT,
+    MOST_ADDED_HEADERS = 64
+};
 
 /* A session, perhaps one that a call is using. */
 struct client_session {
@@ -27,19 +33,21 @@ struct reply_client {
     int64_t timeout_ms; /* -1: not set, so that it depends on the call */
     struct transport_settings transport_settings;
     struct dispatch_settings dispatch_settings;
-    struct dispatch_shared shared;   /* its lock guards what follows, too */
-    bool is_in_use;                  /* a call was made: no more settings */
-    struct client_session *sessions; /* one for each call that was ever in progress at the same time */
+    struct dispatch_shared shared; /* its lock guards what follows, too */
+    bool is_in_use;                /* a call was made: no more settings */
+    struct client_session
+        *sessions; /* one for each call that was ever in progress at the same time */
 };
 
 /* reply_client_create over any transport. */
-reply_result client_create(const struct transport *transport, const char *api_key, reply_client **client, reply_error *error);
+reply_result client_create(const struct transport *transport, const char *api_key,
+                           reply_client **client, reply_error *error);
 
 /* Whether this process may use the client. */
 reply_result client_check_process(const reply_client *client, reply_error *error);
 
-/* Begins a call: closes the client to settings, notes the interrupts in *interrupts, and lends a session, which may be NULL where
- * memory ran out. */
+/* Begins a call: closes the client to settings, notes the interrupts in *interrupts, and lends a
+ * session, which may be NULL where memory ran out. */
 struct client_session *client_begin_call(reply_client *client, uint64_t *interrupts);
 
 /* Ends a call: gives the session back for the next one, unless it is broken. NULL is fine. */

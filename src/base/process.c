@@ -1,4 +1,5 @@
-/* process.c - what belongs to the process: the lock of what its threads may only do in turn, and how often it came through fork. */
+/* process.c - what belongs to the process: the lock of what its threads may only do in turn, and
+ * how often it came through fork. */
 #include "base/process.h"
 
 #include <pthread.h>

@@ -1,11 +1,13 @@
-/* secret.c - memory that may hold the API key, or another header's secret, is overwritten before it is freed. */
+/* secret.c - memory that may hold the API key, or another header's secret, is overwritten before it
+ * is freed. */
 #include "base/secret.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 void secret_free(void *memory, size_t size) {
-    /* Through a volatile pointer, since a compiler drops writes to memory that is about to be freed. */
+    /* Through a volatile pointer, since a compiler drops writes to memory that is about to be
+     * freed. */
     volatile char *bytes = memory;
     for (size_t i = 0; i < size; i++) {
         bytes[i] = '\0';

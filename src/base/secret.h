@@ -1,4 +1,5 @@
-/* secret.h - memory that may hold the API key, or another header's secret, is overwritten before it is freed. */
+/* secret.h - memory that may hold the API key, or another header's secret, is overwritten before it
+ * is freed. */
 #ifndef REPLYIO_SECRET_H
 #define REPLYIO_SECRET_H
 

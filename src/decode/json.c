@@ -1,5 +1,6 @@
-/* json.c - text to "sound JSON, with these members" or to where and why it is not; pure. It accepts exactly RFC 8259 in UTF-8
- * and allocates nothing; what strings and numbers mean is for others to decode, who can then rely on their form. */
+/* json.c - text to "sound JSON, with these members" or to where and why it is not; pure. It accepts
+ * exactly RFC 8259 in UTF-8 and allocates nothing; what strings and numbers mean is for others to
+ * decode, who can then rely on their form. */
 #include "decode/json.h"
 
 #include <stdint.h>
@@ -13,7 +14,8 @@ struct scanner {
     const char *end;
     struct json_fault *fault;
     size_t depth;
-    char closers[JSON_MAX_DEPTH]; /* the bracket that ends each container that is open: no recursion, whatever the text */
+    char closers[JSON_MAX_DEPTH]; /* the bracket that ends each container that is open: no
+                                     recursion, whatever the text */
 };
 
 static bool fail(struct scanner *scanner, const char *reason) {
@@ -22,7 +24,8 @@ static bool fail(struct scanner *scanner, const char *reason) {
     return false;
 }
 
-/* The byte at hand, or NUL at the end: no token begins with NUL, so neither is ever taken for one. */
+/* The byte at hand, or NUL at the end: no token begins with NUL, so neither is ever taken for one.
+ */
 static char peek(const struct scanner *scanner) {
     if (scanner->at < scanner->end) {
         return *scanner->at;
@@ -31,8 +34,8 @@ static char peek(const struct scanner *scanner) {
 }
 
 static void skip_space(struct scanner *scanner) {
-    while (scanner->at < scanner->end &&
-           (*scanner->at == ' ' || *scanner->at == '\n' || *scanner->at == '\r' || *scanner->at == '\t')) {
+    while (scanner->at < scanner->end && (*scanner->at == ' ' || *scanner->at == '\n' ||
+                                          *scanner->at == '\r' || *scanner->at == '\t')) {
         scanner->at++;
     }
 }
@@ -65,7 +68,8 @@ static bool scan_code_unit(struct scanner *scanner, uint32_t *unit) {
     return true;
 }
 
-/* What follows a backslash. A low surrogate is part of a pair only right after the escape of a high one. */
+/* What follows a backslash. A low surrogate is part of a pair only right after the escape of a high
+ * one. */
 static bool scan_escape(struct scanner *scanner, struct json_value *string) {
     uint32_t unit = 0;
     if (peek(scanner) == '\0' || strchr("\"\\/bfnrtu", *scanner->at) == NULL) {
@@ -77,7 +81,8 @@ static bool scan_escape(struct scanner *scanner, struct json_value *string) {
     if (!scan_code_unit(scanner, &unit)) {
         return false;
     }
-    if (unit >= 0xD800 && unit <= 0xDBFF && scanner->end - scanner->at >= 2 && memcmp(scanner->at, "\\u", 2) == 0) {
+    if (unit >= 0xD800 && unit <= 0xDBFF && scanner->end - scanner->at >= 2 &&
+        memcmp(scanner->at, "\\u", 2) == 0) {
         scanner->at += 2;
         if (!scan_code_unit(scanner, &unit)) {
             return false;
@@ -107,7 +112,8 @@ static bool scan_string(struct scanner *scanner, struct json_value *string) {
             scanner->at++;
         } else {
             uint32_t code_point = 0;
-            const size_t size = text_decode_utf8(scanner->at, (size_t)(scanner->end - scanner->at), &code_point);
+            const size_t size =
+                text_decode_utf8(scanner->at, (size_t)(scanner->end - scanner->at), &code_point);
             if (size == 0) {
                 return fail(scanner, "bytes that are not UTF-8");
             }
@@ -160,7 +166,8 @@ static bool scan_number(struct scanner *scanner, struct json_value *number) {
     return true;
 }
 
-static bool scan_literal(struct scanner *scanner, struct json_value *literal, const char *word, enum json_kind kind) {
+static bool scan_literal(struct scanner *scanner, struct json_value *literal, const char *word,
+                         enum json_kind kind) {
     literal->kind = kind;
     for (; *word != '\0'; word++) {
         if (!take(scanner, *word, "a word that JSON does not have")) {
@@ -212,7 +219,8 @@ static bool scan_name(struct scanner *scanner, struct json_value *name) {
     return true;
 }
 
-/* After a value: closes the containers above level that end here. Where one goes on, leaves the scanner before its next value. */
+/* After a value: closes the containers above level that end here. Where one goes on, leaves the
+ * scanner before its next value. */
 static bool close_containers(struct scanner *scanner, size_t level) {
     struct json_value name;
     while (scanner->depth > level) {
@@ -296,8 +304,8 @@ size_t json_mark_length(const char *text, size_t length) {
     return length >= sizeof mark && memcmp(text, mark, sizeof mark) == 0 ? sizeof mark : 0;
 }
 
-bool json_guard(const char *text, size_t length, json_member_fn on_member, void *context, struct json_value *document,
-                struct json_fault *fault) {
+bool json_guard(const char *text, size_t length, json_member_fn on_member, void *context,
+                struct json_value *document, struct json_fault *fault) {
     struct scanner scanner;
     scanner.start = text;
     scanner.at = text + json_mark_length(text, length);
@@ -306,7 +314,8 @@ bool json_guard(const char *text, size_t length, json_member_fn on_member, void 
     scanner.depth = 0;
     skip_space(&scanner);
     *document = (struct json_value){.kind = JSON_OBJECT, .text = scanner.at};
-    if (peek(&scanner) == '{' ? !scan_members(&scanner, on_member, context) : !scan_value(&scanner, document)) {
+    if (peek(&scanner) == '{' ? !scan_members(&scanner, on_member, context)
+                              : !scan_value(&scanner, document)) {
         return false;
     }
     document->length = (size_t)(scanner.at - document->text);

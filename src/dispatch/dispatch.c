@@ -1,4 +1,5 @@
-/* dispatch.c - the one loop: start what is due, wait, retry or deliver. One contact is many contacts with n = 1. */
+/* dispatch.c - the one loop: start what is due, wait, retry or deliver. One contact is many
+ * contacts with n = 1. */
 #include "dispatch/dispatch.h"
 
 #include <inttypes.h>
@@ -34,9 +35,10 @@ struct run {
     reply_error end;           /* what ended the call; its result is REPLY_OK while nothing has */
 };
 
-/* ---- The log ----------------------------------------------------------------------------------------------------------------- */
+/* ---- The log ---- */
 
-static void log_attempt(const struct run *run, const struct slot *slot, reply_result failure, int32_t http_status) {
+static void log_attempt(const struct run *run, const struct slot *slot, reply_result failure,
+                        int32_t http_status) {
     const struct dispatch_settings *settings = run->call->settings;
     char url[REQUEST_URL_SIZE];
     char status[16];
@@ -44,10 +46,12 @@ static void log_attempt(const struct run *run, const struct slot *slot, reply_re
     if (settings->log == NULL) {
         return;
     }
-    request_write_url(url, settings->base_url.text, run->call->sequence_id, run->call->contact_ids[slot->index]);
+    request_write_url(url, settings->base_url.text, run->call->sequence_id,
+                      run->call->contact_ids[slot->index]);
     snprintf(status, sizeof status, "%" PRId32, http_status);
     snprintf(line, sizeof line, "attempt %" PRId32 " GET %s: %s in %" PRId64 " ms", slot->attempts,
-             url + settings->base_url.path_offset, failure != REPLY_OK ? reply_result_name(failure) : status,
+             url + settings->base_url.path_offset,
+             failure != REPLY_OK ? reply_result_name(failure) : status,
              run->call->transport->now_ms() - slot->began_ms);
     settings->log(line, settings->log_user_data);
 }
@@ -61,7 +65,7 @@ static void log_wait(const struct run *run, int64_t wait_ms, const char *reason)
     }
 }
 
-/* ---- The gate and the interrupts, which other threads change too ------------------------------------------------------------ */
+/* ---- The gate and the interrupts, which other threads change too ---- */
 
 static int64_t read_gate(const struct run *run, uint64_t *interrupts) {
     struct dispatch_shared *shared = run->call->shared;
@@ -84,10 +88,11 @@ static int64_t close_gate(const struct run *run, int64_t until_ms) {
     return gate_ms;
 }
 
-/* ---- Delivery ---------------------------------------------------------------------------------------------------------------- */
+/* ---- Delivery ---- */
 
 /* Hands a contact, or what it failed of, to the caller, who may have asked to be called no more. */
-static void deliver(struct run *run, size_t index, int32_t attempts, reply_sequence_contact *contact, const reply_error *reason) {
+static void deliver(struct run *run, size_t index, int32_t attempts,
+                    reply_sequence_contact *contact, const reply_error *reason) {
     const struct dispatch_call *call = run->call;
     reply_error error;
     if (run->is_stopped) {
@@ -96,8 +101,8 @@ static void deliver(struct run *run, size_t index, int32_t attempts, reply_seque
     }
     error_begin(&error, NULL);
     if (reason->result != REPLY_OK) {
-        error_set(&error, reason->result, "contact %" PRId64 " in sequence %" PRId64 ": %s", call->contact_ids[index],
-                  call->sequence_id, reason->message);
+        error_set(&error, reason->result, "contact %" PRId64 " in sequence %" PRId64 ": %s",
+                  call->contact_ids[index], call->sequence_id, reason->message);
         error.http_status = reason->http_status;
         error.curl_code = reason->curl_code;
         error.retry_after_ms = reason->retry_after_ms;
@@ -108,27 +113,29 @@ static void deliver(struct run *run, size_t index, int32_t attempts, reply_seque
     run->is_stopped = call->on_contact(index, error.result, contact, &error, call->user_data) != 0;
 }
 
-static void deliver_slot(struct run *run, struct slot *slot, reply_sequence_contact *contact, const reply_error *reason) {
+static void deliver_slot(struct run *run, struct slot *slot, reply_sequence_contact *contact,
+                         const reply_error *reason) {
     slot->state = SLOT_FREE;
     deliver(run, slot->index, slot->attempts, contact, reason);
 }
 
-/* ---- A response to a contact or an error ------------------------------------------------------------------------------------- */
+/* ---- A response to a contact or an error ---- */
 
-/* What a captive portal, a proxy or another server sends in place of JSON. Only a body that is no object is quoted: one that is may
- * hold a contact's data. */
-static void refuse_body(const struct run *run, const struct transport_response *response, reply_error *error) {
+/* What a captive portal, a proxy or another server sends in place of JSON. Only a body that is no
+ * object is quoted: one that is may hold a contact's data. */
+static void refuse_body(const struct run *run, const struct transport_response *response,
+                        reply_error *error) {
     const char *key = run->call->settings->api_key;
     const char *type = response->content_type != NULL ? response->content_type : "none";
     char content_type[64];
     char beginning[64];
     error_quote(content_type, sizeof content_type, type, strlen(type), key);
     error_quote(beginning, sizeof beginning, response->body, response->body_length, key);
-    error_set(
-        error, REPLY_ERROR_INVALID_RESPONSE,
-        "HTTP 200 came with something else than a contact (Content-Type %s, beginning \"%s\"), perhaps from a proxy or a captive "
-        "portal; check the network and the base URL",
-        content_type, beginning);
+    error_set(error, REPLY_ERROR_INVALID_RESPONSE,
+              "HTTP 200 came with something else than a contact (Content-Type %s, beginning "
+              "\"%s\"), perhaps from a proxy or a captive "
+              "portal; check the network and the base URL",
+              content_type, beginning);
 }
 
 static bool begins_an_object(const struct transport_response *response) {
@@ -141,23 +148,27 @@ static bool begins_an_object(const struct transport_response *response) {
 }
 
 /* The contact in a 200, if it is the one that was asked for: never act on another person. */
-static void read_contact(const struct run *run, const struct slot *slot, const struct transport_response *response,
+static void read_contact(const struct run *run, const struct slot *slot,
+                         const struct transport_response *response,
                          reply_sequence_contact **contact, reply_error *error) {
     const int64_t contact_id = run->call->contact_ids[slot->index];
     if (!begins_an_object(response)) {
         refuse_body(run, response, error);
     } else if (decode_contact(response->body, response->body_length, contact, error) == REPLY_OK &&
-               ((*contact)->contact_id != contact_id || (*contact)->sequence_id != run->call->sequence_id)) {
-        error_set(error, REPLY_ERROR_INVALID_RESPONSE,
-                  "the response is contact %" PRId64 " in sequence %" PRId64 ", but contact %" PRId64 " in sequence %" PRId64
-                  " was asked for; check the base URL",
-                  (*contact)->contact_id, (*contact)->sequence_id, contact_id, run->call->sequence_id);
+               ((*contact)->contact_id != contact_id ||
+                (*contact)->sequence_id != run->call->sequence_id)) {
+        error_set(
+            error, REPLY_ERROR_INVALID_RESPONSE,
+            "the response is contact %" PRId64 " in sequence %" PRId64 ", but contact %" PRId64
+            " in sequence %" PRId64 " was asked for; check the base URL",
+            (*contact)->contact_id, (*contact)->sequence_id, contact_id, run->call->sequence_id);
         reply_sequence_contact_free(*contact);
         *contact = NULL;
     }
 }
 
-static void read_problem(const struct run *run, const struct transport_response *response, reply_error *error) {
+static void read_problem(const struct run *run, const struct transport_response *response,
+                         reply_error *error) {
     struct decode_problem problem;
     decode_problem(response->body, response->body_length, run->call->settings->api_key, &problem);
     error_set_http_status(error, response->http_status, problem.detail);
@@ -165,16 +176,19 @@ static void read_problem(const struct run *run, const struct transport_response 
 }
 
 /* The contact, or the error with all that the response tells. */
-static void read_response(const struct run *run, const struct slot *slot, const struct transport_response *response,
+static void read_response(const struct run *run, const struct slot *slot,
+                          const struct transport_response *response,
                           reply_sequence_contact **contact, reply_error *error) {
     const char *key = run->call->settings->api_key;
     error_begin(error, NULL);
     if (response->retry_after != NULL) {
-        error->retry_after_ms = retry_after_ms(response->retry_after, response->date, run->call->transport->unix_seconds());
+        error->retry_after_ms = retry_after_ms(response->retry_after, response->date,
+                                               run->call->transport->unix_seconds());
     }
     if (response->failure != REPLY_OK) {
         char detail[256];
-        error_quote(detail, sizeof detail, response->failure_text, strlen(response->failure_text), key);
+        error_quote(detail, sizeof detail, response->failure_text, strlen(response->failure_text),
+                    key);
         error_set_failure(error, response->failure, detail);
     } else if (response->http_status == 200) {
         read_contact(run, slot, response, contact, error);
@@ -185,12 +199,13 @@ static void read_response(const struct run *run, const struct slot *slot, const 
         error->http_status = response->http_status;
         error->curl_code = response->curl_code;
         if (response->request_id != NULL) {
-            error_quote(error->request_id, sizeof error->request_id, response->request_id, strlen(response->request_id), key);
+            error_quote(error->request_id, sizeof error->request_id, response->request_id,
+                        strlen(response->request_id), key);
         }
     }
 }
 
-/* ---- Retry or deliver -------------------------------------------------------------------------------------------------------- */
+/* ---- Retry or deliver ---- */
 
 /* Says once that the gate holds back what would be sent before it opens. */
 static void announce_gate(struct run *run, int64_t now, int64_t gate_ms) {
@@ -203,10 +218,11 @@ static void announce_gate(struct run *run, int64_t now, int64_t gate_ms) {
 }
 
 /* Keeps a slot for another attempt where one is due and its wait ends before the deadline. */
-static bool schedule_retry(struct run *run, struct slot *slot, const reply_error *error, struct retry_decision decision,
-                           int64_t now, int64_t gate_ms) {
+static bool schedule_retry(struct run *run, struct slot *slot, const reply_error *error,
+                           struct retry_decision decision, int64_t now, int64_t gate_ms) {
     const int64_t deadline_ms = run->call->deadline_ms;
-    if (decision.action == RETRY_STOP || (decision.action == RETRY_WAIT && decision.wait_ms >= deadline_ms - now) ||
+    if (decision.action == RETRY_STOP ||
+        (decision.action == RETRY_WAIT && decision.wait_ms >= deadline_ms - now) ||
         (decision.action == RETRY_AT_GATE && gate_ms >= deadline_ms)) {
         return false;
     }
@@ -219,10 +235,11 @@ static bool schedule_retry(struct run *run, struct slot *slot, const reply_error
         slot->due_ms = now + decision.wait_ms;
         slot->retries++;
         if (error->http_status != 0) {
-            snprintf(reason, sizeof reason, "HTTP %" PRId32 ", retry %" PRId32 " of %" PRId32, error->http_status, slot->retries,
-                     run->call->settings->max_retries);
+            snprintf(reason, sizeof reason, "HTTP %" PRId32 ", retry %" PRId32 " of %" PRId32,
+                     error->http_status, slot->retries, run->call->settings->max_retries);
         } else {
-            snprintf(reason, sizeof reason, "%s, retry %" PRId32 " of %" PRId32, reply_result_name(error->result), slot->retries,
+            snprintf(reason, sizeof reason, "%s, retry %" PRId32 " of %" PRId32,
+                     reply_result_name(error->result), slot->retries,
                      run->call->settings->max_retries);
         }
         log_wait(run, decision.wait_ms, reason);
@@ -231,11 +248,12 @@ static bool schedule_retry(struct run *run, struct slot *slot, const reply_error
 }
 
 /* An attempt that failed: makes it again later, or delivers its error, which may end the call. */
-static void handle_failure(struct run *run, struct slot *slot, reply_result failure, reply_error *error) {
+static void handle_failure(struct run *run, struct slot *slot, reply_result failure,
+                           reply_error *error) {
     const struct dispatch_call *call = run->call;
     const struct retry_outcome outcome = {failure, error->http_status, error->retry_after_ms};
-    const struct retry_decision decision =
-        retry_decide(&outcome, slot->retries, call->settings->max_retries, call->transport->random());
+    const struct retry_decision decision = retry_decide(
+        &outcome, slot->retries, call->settings->max_retries, call->transport->random());
     const int64_t now = call->transport->now_ms();
     int64_t gate_ms = 0;
     if (error->http_status == 429 && error->retry_after_ms >= 0) {
@@ -245,14 +263,16 @@ static void handle_failure(struct run *run, struct slot *slot, reply_result fail
     if (run->end.result == REPLY_OK && schedule_retry(run, slot, error, decision, now, gate_ms)) {
         return;
     }
-    if (run->end.result == REPLY_OK && (error->result == REPLY_ERROR_UNAUTHORIZED || decision.action == RETRY_AT_GATE ||
-                                        (error->result == REPLY_ERROR_TIMEOUT && now >= call->deadline_ms))) {
+    if (run->end.result == REPLY_OK &&
+        (error->result == REPLY_ERROR_UNAUTHORIZED || decision.action == RETRY_AT_GATE ||
+         (error->result == REPLY_ERROR_TIMEOUT && now >= call->deadline_ms))) {
         run->end = *error;
     }
     deliver_slot(run, slot, NULL, error);
 }
 
-static void handle_response(struct run *run, struct slot *slot, const struct transport_response *response) {
+static void handle_response(struct run *run, struct slot *slot,
+                            const struct transport_response *response) {
     reply_error error;
     reply_sequence_contact *contact = NULL;
     log_attempt(run, slot, response->failure, response->http_status);
@@ -264,7 +284,7 @@ static void handle_response(struct run *run, struct slot *slot, const struct tra
     }
 }
 
-/* ---- The loop ---------------------------------------------------------------------------------------------------------------- */
+/* ---- The loop ---- */
 
 static bool has_slot(const struct run *run, enum slot_state state) {
     for (int32_t i = 0; i < run->slot_count; i++) {
@@ -294,17 +314,21 @@ static void deliver_waiting(struct run *run) {
     }
 }
 
-/* Ends the call where it was interrupted, or where time or the rate limit leaves no time to send what is unsent. What is in flight
- * at the deadline ends by itself, since no attempt is given longer. */
+/* Ends the call where it was interrupted, or where time or the rate limit leaves no time to send
+ * what is unsent. What is in flight at the deadline ends by itself, since no attempt is given
+ * longer. */
 static void check_end(struct run *run, int64_t now, int64_t gate_ms, uint64_t interrupts) {
     const struct dispatch_call *call = run->call;
     if (interrupts != call->interrupts) {
         error_begin(&run->end, NULL);
-        error_set(&run->end, REPLY_ERROR_CANCELLED, "the call was ended by reply_client_interrupt; call again to go on");
+        error_set(&run->end, REPLY_ERROR_CANCELLED,
+                  "the call was ended by reply_client_interrupt; call again to go on");
         cancel_in_flight(run);
-    } else if (run->end.result == REPLY_OK && (run->next < call->count || has_slot(run, SLOT_WAITING))) {
+    } else if (run->end.result == REPLY_OK &&
+               (run->next < call->count || has_slot(run, SLOT_WAITING))) {
         if (now >= call->deadline_ms) {
-            error_set(&run->end, REPLY_ERROR_TIMEOUT, "the call's time limit was reached; try again later or set a longer timeout");
+            error_set(&run->end, REPLY_ERROR_TIMEOUT,
+                      "the call's time limit was reached; try again later or set a longer timeout");
         } else if (gate_ms >= call->deadline_ms) {
             error_set(&run->end, REPLY_ERROR_RATE_LIMITED,
                       "the service's rate limit holds this client back for %" PRId64
@@ -316,7 +340,8 @@ static void check_end(struct run *run, int64_t now, int64_t gate_ms, uint64_t in
     }
 }
 
-/* Gives contacts to free slots. Returns false after an id that is none, which is delivered instead: the loop looks around first. */
+/* Gives contacts to free slots. Returns false after an id that is none, which is delivered instead:
+ * the loop looks around first. */
 static bool fill_slots(struct run *run, int64_t now) {
     const struct dispatch_call *call = run->call;
     for (int32_t i = 0; i < run->slot_count && run->next < call->count; i++) {
@@ -327,7 +352,8 @@ static bool fill_slots(struct run *run, int64_t now) {
         if (call->contact_ids[index] < 1) {
             reply_error error;
             error_begin(&error, NULL);
-            error_set(&error, REPLY_ERROR_INVALID_ARGUMENT, "an id is 1 or more; pass the id that the service gave");
+            error_set(&error, REPLY_ERROR_INVALID_ARGUMENT,
+                      "an id is 1 or more; pass the id that the service gave");
             deliver(run, index, 0, NULL, &error);
             return false;
         }
@@ -344,16 +370,19 @@ static void start_due(struct run *run, int64_t now) {
         struct slot *slot = &run->slots[i];
         if (slot->state == SLOT_WAITING && slot->due_ms <= now) {
             char url[REQUEST_URL_SIZE];
-            request_write_url(url, call->settings->base_url.text, call->sequence_id, call->contact_ids[slot->index]);
+            request_write_url(url, call->settings->base_url.text, call->sequence_id,
+                              call->contact_ids[slot->index]);
             slot->state = SLOT_IN_FLIGHT;
             slot->began_ms = now;
             slot->attempts++;
-            call->transport->start(call->session, i, url, left_ms < limit_ms ? left_ms : limit_ms, call->deadline_ms);
+            call->transport->start(call->session, i, url, left_ms < limit_ms ? left_ms : limit_ms,
+                                   call->deadline_ms);
         }
     }
 }
 
-/* How long nothing is to be started: until the first waiting slot is due and the gate is open; -1 where no slot waits. */
+/* How long nothing is to be started: until the first waiting slot is due and the gate is open; -1
+ * where no slot waits. */
 static int64_t time_to_wait(const struct run *run, int64_t now, int64_t gate_ms) {
     int64_t wait_ms = -1;
     for (int32_t i = 0; i < run->slot_count; i++) {
@@ -370,7 +399,8 @@ static bool is_under_way(const struct run *run) {
     return has_slot(run, SLOT_WAITING) || has_slot(run, SLOT_IN_FLIGHT);
 }
 
-/* One turn: looks around, starts what is due, waits for what comes first. Returns false when nothing is left to do. */
+/* One turn: looks around, starts what is due, waits for what comes first. Returns false when
+ * nothing is left to do. */
 static bool turn(struct run *run) {
     const struct transport *transport = run->call->transport;
     struct transport_response response;
@@ -393,7 +423,8 @@ static bool turn(struct run *run) {
     if (run->is_stopped || !is_under_way(run)) {
         return false;
     }
-    const int32_t done = transport->wait(run->call->session, time_to_wait(run, now, gate_ms), &response);
+    const int32_t done =
+        transport->wait(run->call->session, time_to_wait(run, now, gate_ms), &response);
     if (done >= 0) {
         handle_response(run, &run->slots[done], &response);
     }
@@ -424,7 +455,8 @@ reply_result dispatch(const struct dispatch_call *call, reply_error *error) {
         deliver(&run, run.next++, 0, NULL, &run.end);
     }
     if (run.is_stopped) {
-        return error_set(error, REPLY_ERROR_CANCELLED, "the callback ended the call by returning non-zero");
+        return error_set(error, REPLY_ERROR_CANCELLED,
+                         "the callback ended the call by returning non-zero");
     }
     if (run.end.result != REPLY_OK) {
         *error = run.end;

@@ -14,7 +14,8 @@ enum { DISPATCH_MOST_REQUESTS = 100 };
 /* What the calls of one client share, under lock. */
 struct dispatch_shared {
     pthread_mutex_t lock;
-    int64_t gate_ms;     /* the rate limit's end, on the transport's clock: nothing is sent before it; only ever moves later */
+    int64_t gate_ms; /* the rate limit's end, on the transport's clock: nothing is sent before it;
+                        only ever moves later */
     uint64_t interrupts; /* how often the client was interrupted */
 };
 
@@ -44,8 +45,8 @@ struct dispatch_call {
     void *user_data;
 };
 
-/* Delivers each contact once, unless on_contact stops the call. Returns REPLY_OK, or the error that ended the call, as
- * reply_get_sequence_contacts does. */
+/* Delivers each contact once, unless on_contact stops the call. Returns REPLY_OK, or the error that
+ * ended the call, as reply_get_sequence_contacts does. */
 reply_result dispatch(const struct dispatch_call *call, reply_error *error);
 
 #endif

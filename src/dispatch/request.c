@@ -9,7 +9,8 @@
 #include "base/text.h"
 
 /* Whether text has a length from shortest to longest and only bytes from first to last. */
-static bool is_made_of(const char *text, size_t shortest, size_t longest, unsigned char first, unsigned char last) {
+static bool is_made_of(const char *text, size_t shortest, size_t longest, unsigned char first,
+                       unsigned char last) {
     const size_t length = strnlen(text, longest + 1);
     for (size_t i = 0; i < length; i++) {
         const unsigned char byte = (unsigned char)text[i];
@@ -25,23 +26,29 @@ bool request_is_key(const char *text) {
 }
 
 bool request_is_product(const char *text) {
-    return is_made_of(text, 1, REQUEST_LONGEST_PRODUCT, ' ', '~') && text[0] != ' ' && text[strlen(text) - 1] != ' ';
+    return is_made_of(text, 1, REQUEST_LONGEST_PRODUCT, ' ', '~') && text[0] != ' ' &&
+           text[strlen(text) - 1] != ' ';
 }
 
 bool request_is_header_name(const char *text) {
-    static const char token[] = "!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
-    static const char *const own[] = {"X-API-Key",         "Host",      "Accept", "User-Agent", "Content-Length",
-                                      "Transfer-Encoding", "Connection"};
+    static const char token[] =
+        "!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
+    static const char *const own[] = {"X-API-Key",  "Host",           "Accept",
+                                      "User-Agent", "Content-Length", "Transfer-Encoding",
+                                      "Connection"};
     for (size_t i = 0; i < sizeof own / sizeof *own; i++) {
-        if (strlen(text) == strlen(own[i]) && text_equals_ignoring_case(text, own[i], strlen(text))) {
+        if (strlen(text) == strlen(own[i]) &&
+            text_equals_ignoring_case(text, own[i], strlen(text))) {
             return false;
         }
     }
-    return is_made_of(text, 1, REQUEST_LONGEST_HEADER_NAME, '!', '~') && text[strspn(text, token)] == '\0';
+    return is_made_of(text, 1, REQUEST_LONGEST_HEADER_NAME, '!', '~') &&
+           text[strspn(text, token)] == '\0';
 }
 
 bool request_is_header_value(const char *text) {
-    return is_made_of(text, 0, REQUEST_LONGEST_HEADER_VALUE, ' ', 0xFF) && strchr(text, 0x7F) == NULL;
+    return is_made_of(text, 0, REQUEST_LONGEST_HEADER_VALUE, ' ', 0xFF) &&
+           strchr(text, 0x7F) == NULL;
 }
 
 bool request_has_header_name(const char *line, const char *name) {
@@ -58,7 +65,8 @@ char *request_make_header(const char *name, const char *value) {
     const size_t size = strlen(name) + 2 + value_length + 1;
     char *line = malloc(size);
     if (line != NULL) {
-        /* libcurl takes a name and a colon alone as an order to leave that header out; "name;" sends it empty. */
+        /* libcurl takes a name and a colon alone as an order to leave that header out; "name;"
+         * sends it empty. */
         snprintf(line, size, value_length > 0 ? "%s: %.*s" : "%s;", name, (int)value_length, value);
     }
     return line;
@@ -66,11 +74,13 @@ char *request_make_header(const char *name, const char *value) {
 
 char *request_make_user_agent(const char *product, const char *libcurl_version) {
     char value[REQUEST_LONGEST_PRODUCT + 64];
-    snprintf(value, sizeof value, "%s%slibreplyio/%s libcurl/%s", product != NULL ? product : "", product != NULL ? " " : "",
-             REPLYIO_VERSION, libcurl_version);
+    snprintf(value, sizeof value, "%s%slibreplyio/%s libcurl/%s", product != NULL ? product : "",
+             product != NULL ? " " : "", REPLYIO_VERSION, libcurl_version);
     return request_make_header("User-Agent", value);
 }
 
-void request_write_url(char url[REQUEST_URL_SIZE], const char *base_url, int64_t sequence_id, int64_t contact_id) {
-    snprintf(url, REQUEST_URL_SIZE, "%s/sequences/%" PRId64 "/contacts/%" PRId64, base_url, sequence_id, contact_id);
+void request_write_url(char url[REQUEST_URL_SIZE], const char *base_url, int64_t sequence_id,
+                       int64_t contact_id) {
+    snprintf(url, REQUEST_URL_SIZE, "%s/sequences/%" PRId64 "/contacts/%" PRId64, base_url,
+             sequence_id, contact_id);
 }

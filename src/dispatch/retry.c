@@ -1,4 +1,5 @@
-/* retry.c - an attempt's outcome to "wait so long" or "stop", and the reading of Retry-After; pure. */
+/* retry.c - an attempt's outcome to "wait so long" or "stop", and the reading of Retry-After; pure.
+ */
 #include "dispatch/retry.h"
 
 #include <stdbool.h>
@@ -9,7 +10,8 @@
 
 enum { LONGEST_RETRY_AFTER_SECONDS = 86400, FIRST_JITTER_MS = 500, LONGEST_JITTER_MS = 8000 };
 
-/* The number that text is, however long, or the longest wait where it is more; -1 where text is not digits alone. */
+/* The number that text is, however long, or the longest wait where it is more; -1 where text is not
+ * digits alone. */
 static int64_t whole_seconds(const char *text) {
     int64_t seconds = 0;
     if (*text == '\0' || text[strspn(text, "0123456789")] != '\0') {
@@ -64,7 +66,8 @@ static int64_t jitter_ms(int32_t retries, uint32_t random) {
     return (int64_t)(((uint64_t)random * (uint64_t)(bound + 1)) >> 32);
 }
 
-struct retry_decision retry_decide(const struct retry_outcome *outcome, int32_t retries, int32_t max_retries, uint32_t random) {
+struct retry_decision retry_decide(const struct retry_outcome *outcome, int32_t retries,
+                                   int32_t max_retries, uint32_t random) {
     const bool waits_as_asked = outcome->failure == REPLY_OK && outcome->retry_after_ms >= 0;
     if (!may_pass(outcome) || max_retries == 0) {
         return (struct retry_decision){.action = RETRY_STOP};
@@ -75,5 +78,6 @@ struct retry_decision retry_decide(const struct retry_outcome *outcome, int32_t 
     if (retries >= max_retries) {
         return (struct retry_decision){.action = RETRY_STOP};
     }
-    return (struct retry_decision){RETRY_WAIT, waits_as_asked ? outcome->retry_after_ms : jitter_ms(retries, random)};
+    return (struct retry_decision){RETRY_WAIT, waits_as_asked ? outcome->retry_after_ms
+                                                              : jitter_ms(retries, random)};
 }

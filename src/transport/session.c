@@ -1,5 +1,6 @@
-/* session.c - the transport over libcurl's multi interface, which alone can be woken from another thread; the sole user of
- * libcurl. libcurl verifies the peer, follows no redirect, sends no cookie and speaks HTTP/2 where the server offers it by default.
+/* session.c - the transport over libcurl's multi interface, which alone can be woken from another
+ * thread; the sole user of libcurl. libcurl verifies the peer, follows no redirect, sends no cookie
+ * and speaks HTTP/2 where the server offers it by default.
  */
 #include "transport/transport.h"
 
@@ -21,7 +22,7 @@
 
 enum { LARGEST_CONTACT = 1024 * 1024, LARGEST_PROBLEM = 64 * 1024, LARGEST_HEADERS = 256 * 1024 };
 
-/* ---- Clocks and chance ------------------------------------------------------------------------------------------------------- */
+/* ---- Clocks and chance ---- */
 
 static int64_t now_ms(void) {
     struct timespec time;
@@ -44,12 +45,14 @@ static uint32_t random_bits(void) {
     return bits;
 }
 
-/* ---- The process ------------------------------------------------------------------------------------------------------------- */
+/* ---- The process ---- */
 
-/* What libcurl says of itself, once it is prepared; asking writes to memory that all threads share. */
+/* What libcurl says of itself, once it is prepared; asking writes to memory that all threads share.
+ */
 static const curl_version_info_data *libcurl;
 
-/* A failure is tried again by the next client; a success is never undone, since other users of libcurl may rely on it. */
+/* A failure is tried again by the next client; a success is never undone, since other users of
+ * libcurl may rely on it. */
 static bool prepare(void) {
     if (!process_lock()) {
         return false;
@@ -66,10 +69,10 @@ static const char *version(void) {
     return libcurl->version;
 }
 
-/* ---- URLs -------------------------------------------------------------------------------------------------------------------- */
+/* ---- URLs ---- */
 
-/* Whether a host, as libcurl parsed it, is this machine. libcurl has brought other spellings of an IPv4 address into its usual
- * form. */
+/* Whether a host, as libcurl parsed it, is this machine. libcurl has brought other spellings of an
+ * IPv4 address into its usual form. */
 static bool is_loopback(const char *host) {
     struct in_addr address4;
     struct in6_addr address6;
@@ -85,7 +88,8 @@ static bool is_loopback(const char *host) {
     return inet_pton(AF_INET, host, &address4) == 1 && ntohl(address4.s_addr) >> 24 == 127;
 }
 
-/* The part of a URL, which the caller frees with curl_free; NULL where it has none or memory ran out, as *code tells. */
+/* The part of a URL, which the caller frees with curl_free; NULL where it has none or memory ran
+ * out, as *code tells. */
 static char *get_part(CURLU *url, CURLUPart part, CURLUcode *code) {
     char *text = NULL;
     *code = curl_url_get(url, part, &text, 0);
@@ -93,23 +97,25 @@ static char *get_part(CURLU *url, CURLUPart part, CURLUcode *code) {
 }
 
 static reply_result refuse_base_url(reply_error *error) {
-    return error_set(
-        error, REPLY_ERROR_INVALID_ARGUMENT,
-        "the base URL is refused; pass an https URL, or an http URL of a loopback host, of at most %d bytes, without user, "
-        "password, query and fragment",
-        TRANSPORT_LONGEST_BASE_URL);
+    return error_set(error, REPLY_ERROR_INVALID_ARGUMENT,
+                     "the base URL is refused; pass an https URL, or an http URL of a loopback "
+                     "host, of at most %d bytes, without user, "
+                     "password, query and fragment",
+                     TRANSPORT_LONGEST_BASE_URL);
 }
 
-/* Refuses what libcurl's parser lets pass: a scheme without exactly two slashes after it, a host that is not there, and a user,
- * query or fragment, even an empty one. */
+/* Refuses what libcurl's parser lets pass: a scheme without exactly two slashes after it, a host
+ * that is not there, and a user, query or fragment, even an empty one. */
 static bool is_plain_base_url(const char *text) {
     const size_t scheme = strcspn(text, ":");
-    if (strnlen(text, TRANSPORT_LONGEST_BASE_URL + 1) > TRANSPORT_LONGEST_BASE_URL || strncmp(text + scheme, "://", 3) != 0) {
+    if (strnlen(text, TRANSPORT_LONGEST_BASE_URL + 1) > TRANSPORT_LONGEST_BASE_URL ||
+        strncmp(text + scheme, "://", 3) != 0) {
         return false;
     }
     const char *authority = text + scheme + 3;
     const size_t authority_length = strcspn(authority, "/");
-    return authority_length > 0 && memchr(authority, '@', authority_length) == NULL && strpbrk(text, "?#\\") == NULL;
+    return authority_length > 0 && memchr(authority, '@', authority_length) == NULL &&
+           strpbrk(text, "?#\\") == NULL;
 }
 
 static reply_result refuse_part(CURLUcode code, reply_error *error) {
@@ -125,7 +131,8 @@ static reply_result normalise(CURLU *url, struct transport_base_url *base_url, r
     if (whole == NULL) {
         result = refuse_part(code, error);
     } else if (!is_plain_base_url(whole)) {
-        result = refuse_base_url(error); /* longer than the text was, or with a user that the text spelt otherwise */
+        result = refuse_base_url(
+            error); /* longer than the text was, or with a user that the text spelt otherwise */
     } else if ((base_url->text = strdup(whole)) == NULL) {
         result = error_set_no_memory(error);
     } else {
@@ -141,14 +148,16 @@ static reply_result normalise(CURLU *url, struct transport_base_url *base_url, r
     return result;
 }
 
-static reply_result check_parsed_base_url(CURLU *url, struct transport_base_url *base_url, reply_error *error) {
+static reply_result check_parsed_base_url(CURLU *url, struct transport_base_url *base_url,
+                                          reply_error *error) {
     CURLUcode code = CURLUE_OK;
     char *scheme = get_part(url, CURLUPART_SCHEME, &code);
     char *host = scheme != NULL ? get_part(url, CURLUPART_HOST, &code) : NULL;
     bool is_accepted = false;
     if (host != NULL) {
         base_url->is_loopback = is_loopback(host);
-        is_accepted = strcmp(scheme, "https") == 0 || (strcmp(scheme, "http") == 0 && base_url->is_loopback);
+        is_accepted =
+            strcmp(scheme, "https") == 0 || (strcmp(scheme, "http") == 0 && base_url->is_loopback);
     }
     curl_free(host);
     curl_free(scheme);
@@ -158,7 +167,8 @@ static reply_result check_parsed_base_url(CURLU *url, struct transport_base_url 
     return normalise(url, base_url, error);
 }
 
-static reply_result check_base_url(const char *text, struct transport_base_url *base_url, reply_error *error) {
+static reply_result check_base_url(const char *text, struct transport_base_url *base_url,
+                                   reply_error *error) {
     if (!is_plain_base_url(text)) {
         return refuse_base_url(error);
     }
@@ -167,13 +177,15 @@ static reply_result check_base_url(const char *text, struct transport_base_url *
         return error_set_no_memory(error);
     }
     const CURLUcode code = curl_url_set(url, CURLUPART_URL, text, 0);
-    const reply_result result = code == CURLUE_OK ? check_parsed_base_url(url, base_url, error) : refuse_part(code, error);
+    const reply_result result =
+        code == CURLUE_OK ? check_parsed_base_url(url, base_url, error) : refuse_part(code, error);
     curl_url_cleanup(url);
     return result;
 }
 
 static bool is_proxy_scheme(const char *scheme) {
-    static const char *const schemes[] = {"http", "https", "socks4", "socks4a", "socks5", "socks5h"};
+    static const char *const schemes[] = {"http",    "https",  "socks4",
+                                          "socks4a", "socks5", "socks5h"};
     for (size_t i = 0; i < sizeof schemes / sizeof *schemes; i++) {
         if (strcmp(scheme, schemes[i]) == 0) {
             return true;
@@ -188,7 +200,8 @@ static reply_result check_proxy(const char *text, reply_error *error) {
         return error_set_no_memory(error);
     }
     /* As libcurl itself will read it. */
-    CURLUcode code = curl_url_set(url, CURLUPART_URL, text, CURLU_NON_SUPPORT_SCHEME | CURLU_GUESS_SCHEME);
+    CURLUcode code =
+        curl_url_set(url, CURLUPART_URL, text, CURLU_NON_SUPPORT_SCHEME | CURLU_GUESS_SCHEME);
     char *scheme = code == CURLUE_OK ? get_part(url, CURLUPART_SCHEME, &code) : NULL;
     const bool is_accepted = scheme != NULL && is_proxy_scheme(scheme);
     curl_free(scheme);
@@ -197,13 +210,13 @@ static reply_result check_proxy(const char *text, reply_error *error) {
     if (code == CURLUE_OUT_OF_MEMORY || code == CURLUE_BAD_LOGIN) {
         return error_set_no_memory(error);
     }
-    return is_accepted
-               ? REPLY_OK
-               : error_set(error, REPLY_ERROR_INVALID_ARGUMENT,
-                           "the proxy is refused; pass an http, https, socks4, socks4a, socks5 or socks5h URL, or \"\" for none");
+    return is_accepted ? REPLY_OK
+                       : error_set(error, REPLY_ERROR_INVALID_ARGUMENT,
+                                   "the proxy is refused; pass an http, https, socks4, socks4a, "
+                                   "socks5 or socks5h URL, or \"\" for none");
 }
 
-/* ---- A transfer: what libcurl hands over as it comes ------------------------------------------------------------------------- */
+/* ---- A transfer: what libcurl hands over as it comes ---- */
 
 /* Bytes that grow, with a NUL after them. */
 struct buffer {
@@ -217,8 +230,11 @@ enum header { CONTENT_TYPE, CONTENT_LENGTH, RETRY_AFTER, DATE, REQUEST_ID, HEADE
 static const struct {
     const char *name;
     size_t length;
-} kept_headers[HEADER_COUNT] = {
-    {"Content-Type", 12}, {"Content-Length", 14}, {"Retry-After", 11}, {"Date", 4}, {"X-Request-Id", 12}};
+} kept_headers[HEADER_COUNT] = {{"Content-Type", 12},
+                                {"Content-Length", 14},
+                                {"Retry-After", 11},
+                                {"Date", 4},
+                                {"X-Request-Id", 12}};
 
 struct transfer {
     CURL *easy; /* NULL: the slot has no handle at the moment */
@@ -241,11 +257,14 @@ struct transfer {
 
 struct transport_session {
     CURLM *multi;
-    bool is_spent;       /* libcurl failed: no transfer waits for a connection any more, and no other call is served */
+    bool is_spent; /* libcurl failed: no transfer waits for a connection any more, and no other call
+                      is served */
     int64_t returned_ms; /* when the last wait ended */
-    int64_t held_up_ms;  /* how long the host's own code, its callbacks, has kept the session from its transfers, in all */
+    int64_t held_up_ms;  /* how long the host's own code, its callbacks, has kept the session from
+                            its transfers, in all */
     const struct transport_settings *settings;
-    struct curl_slist *headers; /* a list over the settings' lines, which are not copied: they hold the key */
+    struct curl_slist
+        *headers; /* a list over the settings' lines, which are not copied: they hold the key */
     struct transfer transfers[];
 };
 
@@ -273,7 +292,8 @@ static bool append(struct buffer *buffer, const char *bytes, size_t length) {
     return true;
 }
 
-/* Keeps the value of a header line, without spaces at its ends, if it is one of those to keep; the last one of a name counts. */
+/* Keeps the value of a header line, without spaces at its ends, if it is one of those to keep; the
+ * last one of a name counts. */
 static bool keep_header(struct transfer *transfer, const char *line, size_t length) {
     const char *colon = memchr(line, ':', length);
     if (colon == NULL) {
@@ -281,13 +301,15 @@ static bool keep_header(struct transfer *transfer, const char *line, size_t leng
     }
     const size_t name_length = (size_t)(colon - line);
     for (int i = 0; i < HEADER_COUNT; i++) {
-        if (kept_headers[i].length == name_length && text_equals_ignoring_case(line, kept_headers[i].name, name_length)) {
+        if (kept_headers[i].length == name_length &&
+            text_equals_ignoring_case(line, kept_headers[i].name, name_length)) {
             const char *first = colon + 1;
             const char *end = line + length;
             while (first < end && (*first == ' ' || *first == '\t')) {
                 first++;
             }
-            while (end > first && (end[-1] == ' ' || end[-1] == '\t' || end[-1] == '\r' || end[-1] == '\n')) {
+            while (end > first &&
+                   (end[-1] == ' ' || end[-1] == '\t' || end[-1] == '\r' || end[-1] == '\n')) {
                 end--;
             }
             transfer->headers[i].length = 0;
@@ -313,7 +335,8 @@ static int64_t announced_length(const struct transfer *transfer) {
     return length != NULL ? strtoll(length, NULL, 10) : 0;
 }
 
-/* Takes the status of a response whose headers are whole, unless it is a 1xx that another response follows. */
+/* Takes the status of a response whose headers are whole, unless it is a 1xx that another response
+ * follows. */
 static void end_headers(struct transfer *transfer) {
     long status = 0;
     curl_easy_getinfo(transfer->easy, CURLINFO_RESPONSE_CODE, &status);
@@ -323,7 +346,8 @@ static void end_headers(struct transfer *transfer) {
     }
 }
 
-/* Receives each header line, those of 1xx responses and of trailers too. A return of less than it was given ends the transfer. */
+/* Receives each header line, those of 1xx responses and of trailers too. A return of less than it
+ * was given ends the transfer. */
 static size_t on_header(char *line, size_t size, size_t count, void *context) {
     struct transfer *transfer = context;
     const size_t length = size * count;
@@ -342,7 +366,8 @@ static size_t on_header(char *line, size_t size, size_t count, void *context) {
     return transfer->is_too_large || transfer->is_out_of_memory ? 0 : length;
 }
 
-/* Receives the body piece by piece. Of a response that is not 200 no more is taken than a problem document needs. */
+/* Receives the body piece by piece. Of a response that is not 200 no more is taken than a problem
+ * document needs. */
 static size_t on_body(char *bytes, size_t size, size_t count, void *context) {
     struct transfer *transfer = context;
     const size_t length = size * count;
@@ -363,10 +388,12 @@ static size_t on_body(char *bytes, size_t size, size_t count, void *context) {
     return transfer->http_status != 200 && taken == left ? 0 : length;
 }
 
-/* Is called when libcurl has looked after the transfer, and once more when it ends, before anything else can change errno and
- * before its connection is another's. One on which something failed is used no more: libcurl 7.88 keeps a new connection on which a
- * request could not be sent, and the next transfer would get the answer to that request. */
-static int on_progress(void *context, curl_off_t unused_1, curl_off_t unused_2, curl_off_t unused_3, curl_off_t unused_4) {
+/* Is called when libcurl has looked after the transfer, and once more when it ends, before anything
+ * else can change errno and before its connection is another's. One on which something failed is
+ * used no more: libcurl 7.88 keeps a new connection on which a request could not be sent, and the
+ * next transfer would get the answer to that request. */
+static int on_progress(void *context, curl_off_t unused_1, curl_off_t unused_2, curl_off_t unused_3,
+                       curl_off_t unused_4) {
     struct transfer *transfer = context;
     (void)unused_1;
     (void)unused_2;
@@ -379,8 +406,7 @@ static int on_progress(void *context, curl_off_t unused_1, curl_off_t unused_2, 
     return 0;
 }
 
-/* ---- A transfer's end ----------------------------------------------------------------------------------------------------------
- */
+/* ---- A transfer's end ---- */
 
 static reply_result result_of(CURLcode code) {
     switch (code) {
@@ -409,8 +435,8 @@ static reply_result result_of(CURLcode code) {
     }
 }
 
-/* libcurl refuses a header line of over 100 kB as out of memory before 8.6, and by a code of its own since. Where an allocation
- * truly failed, errno says so. */
+/* libcurl refuses a header line of over 100 kB as out of memory before 8.6, and by a code of its
+ * own since. Where an allocation truly failed, errno says so. */
 static bool is_header_too_large(const struct transfer *transfer, CURLcode code) {
     curl_off_t answered_after = 0;
 #if LIBCURL_VERSION_NUM >= 0x080600
@@ -418,25 +444,31 @@ static bool is_header_too_large(const struct transfer *transfer, CURLcode code) 
         return true;
     }
 #endif
-    if (code != CURLE_OUT_OF_MEMORY || transfer->begin_failure != CURLE_OK || transfer->last_errno == ENOMEM) {
+    if (code != CURLE_OUT_OF_MEMORY || transfer->begin_failure != CURLE_OK ||
+        transfer->last_errno == ENOMEM) {
         return false;
     }
     curl_easy_getinfo(transfer->easy, CURLINFO_STARTTRANSFER_TIME_T, &answered_after);
     return transfer->http_status == 0 && answered_after > 0;
 }
 
-static void fail(struct transport_response *response, reply_result failure, CURLcode code, const char *text) {
-    *response = (struct transport_response){.failure = failure, .failure_text = text, .curl_code = (int32_t)code};
+static void fail(struct transport_response *response, reply_result failure, CURLcode code,
+                 const char *text) {
+    *response = (struct transport_response){
+        .failure = failure, .failure_text = text, .curl_code = (int32_t)code};
 }
 
-/* What a transfer came to, from what was received and the code with which libcurl ended it. The code counts last: where this file
- * broke the transfer off it is only the echo of that, and a status other than 200 decides whatever became of the body. */
-static void describe(const struct transfer *transfer, CURLcode code, struct transport_response *response) {
+/* What a transfer came to, from what was received and the code with which libcurl ended it. The
+ * code counts last: where this file broke the transfer off it is only the echo of that, and a
+ * status other than 200 decides whatever became of the body. */
+static void describe(const struct transfer *transfer, CURLcode code,
+                     struct transport_response *response) {
     const bool is_status_decisive = transfer->http_status != 0 && transfer->http_status != 200;
     if (transfer->is_out_of_memory) {
         fail(response, REPLY_ERROR_NO_MEMORY, CURLE_OK, "");
     } else if (transfer->is_too_large) {
-        fail(response, REPLY_ERROR_RESPONSE_TOO_LARGE, CURLE_OK, "over 1 MiB, or over 256 KiB of headers");
+        fail(response, REPLY_ERROR_RESPONSE_TOO_LARGE, CURLE_OK,
+             "over 1 MiB, or over 256 KiB of headers");
     } else if (code != CURLE_OK && !is_status_decisive) {
         const bool is_too_large = is_header_too_large(transfer, code);
         fail(response, is_too_large ? REPLY_ERROR_RESPONSE_TOO_LARGE : result_of(code), code,
@@ -444,7 +476,8 @@ static void describe(const struct transfer *transfer, CURLcode code, struct tran
              : transfer->error_text[0] != '\0' ? transfer->error_text
                                                : curl_easy_strerror(code));
     } else if (transfer->http_status == 0) {
-        fail(response, REPLY_ERROR_NETWORK, CURLE_OK, "the connection was closed before the end of the response's headers");
+        fail(response, REPLY_ERROR_NETWORK, CURLE_OK,
+             "the connection was closed before the end of the response's headers");
     } else {
         *response = (struct transport_response){
             .failure_text = "",
@@ -459,10 +492,10 @@ static void describe(const struct transfer *transfer, CURLcode code, struct tran
     }
 }
 
-/* ---- The table -----------------------------------------------------------------------------------------------------------------
- */
+/* ---- The table ---- */
 
-/* The list that libcurl takes headers as, over lines that stay where they are. NULL where memory ran out. */
+/* The list that libcurl takes headers as, over lines that stay where they are. NULL where memory
+ * ran out. */
 static struct curl_slist *list_headers(const struct transport_settings *settings) {
     struct curl_slist *list = calloc(settings->header_count, sizeof *list);
     for (size_t i = 0; list != NULL && i < settings->header_count; i++) {
@@ -475,7 +508,8 @@ static struct curl_slist *list_headers(const struct transport_settings *settings
 static void free_session(struct transport_session *session) {
     for (int32_t i = 0; i < session->settings->slot_count; i++) {
         for (int header = 0; header < HEADER_COUNT; header++) {
-            secret_free(session->transfers[i].headers[header].bytes, session->transfers[i].headers[header].capacity);
+            secret_free(session->transfers[i].headers[header].bytes,
+                        session->transfers[i].headers[header].capacity);
         }
         secret_free(session->transfers[i].body.bytes, session->transfers[i].body.capacity);
     }
@@ -484,7 +518,8 @@ static void free_session(struct transport_session *session) {
 }
 
 static struct transport_session *open_session(const struct transport_settings *settings) {
-    struct transport_session *session = calloc(1, sizeof *session + (size_t)settings->slot_count * sizeof session->transfers[0]);
+    struct transport_session *session =
+        calloc(1, sizeof *session + (size_t)settings->slot_count * sizeof session->transfers[0]);
     if (session == NULL) {
         return NULL;
     }
@@ -492,7 +527,8 @@ static struct transport_session *open_session(const struct transport_settings *s
     session->headers = list_headers(settings);
     session->returned_ms = now_ms();
     session->multi = session->headers != NULL ? curl_multi_init() : NULL;
-    /* Without file descriptors to spare libcurl makes a handle that nobody can wake, and no interrupt would reach it. */
+    /* Without file descriptors to spare libcurl makes a handle that nobody can wake, and no
+     * interrupt would reach it. */
     if (session->multi == NULL || curl_multi_wakeup(session->multi) != CURLM_OK) {
         curl_multi_cleanup(session->multi);
         free_session(session);
@@ -508,8 +544,9 @@ static CURLcode unless_missing(CURLcode code) {
     return code == CURLE_UNKNOWN_OPTION || code == CURLE_NOT_BUILT_IN ? CURLE_OK : code;
 }
 
-#define SET(option, value)          code = code != CURLE_OK ? code : curl_easy_setopt(easy, option, value)
-#define SET_IF_THERE(option, value) code = code != CURLE_OK ? code : unless_missing(curl_easy_setopt(easy, option, value))
+#define SET(option, value) code = code != CURLE_OK ? code : curl_easy_setopt(easy, option, value)
+#define SET_IF_THERE(option, value)                                                                \
+    code = code != CURLE_OK ? code : unless_missing(curl_easy_setopt(easy, option, value))
 
 /* Trusts the file alone: libcurl would go on trusting the system's folder beside it. */
 static CURLcode configure_ca_file(CURL *easy, const char *ca_file) {
@@ -522,7 +559,8 @@ static CURLcode configure_ca_file(CURL *easy, const char *ca_file) {
 }
 
 /* What is the same for all transfers of a slot. */
-static CURLcode configure(CURL *easy, struct transfer *transfer, const struct transport_session *session) {
+static CURLcode configure(CURL *easy, struct transfer *transfer,
+                          const struct transport_session *session) {
     const struct transport_settings *settings = session->settings;
     CURLcode code = CURLE_OK;
     SET(CURLOPT_NOSIGNAL, 1L);
@@ -573,8 +611,8 @@ static CURLcode ensure_handle(const struct transport_session *session, struct tr
     return CURLE_OK;
 }
 
-/* Hands a transfer to libcurl. It waits for a connection that may carry several transfers, instead of making one of its own, unless
- * none can (plain http) or one has not come about. */
+/* Hands a transfer to libcurl. It waits for a connection that may carry several transfers, instead
+ * of making one of its own, unless none can (plain http) or one has not come about. */
 static CURLcode add(const struct transport_session *session, struct transfer *transfer) {
     CURL *easy = transfer->easy;
     CURLcode code = CURLE_OK;
@@ -583,12 +621,15 @@ static CURLcode add(const struct transport_session *session, struct transfer *tr
     SET(CURLOPT_FORBID_REUSE, 0L);
     if (code == CURLE_OK) {
         const CURLMcode multi_code = curl_multi_add_handle(session->multi, easy);
-        code = multi_code == CURLM_OK ? CURLE_OK : multi_code == CURLM_OUT_OF_MEMORY ? CURLE_OUT_OF_MEMORY : CURLE_FAILED_INIT;
+        code = multi_code == CURLM_OK              ? CURLE_OK
+               : multi_code == CURLM_OUT_OF_MEMORY ? CURLE_OUT_OF_MEMORY
+                                                   : CURLE_FAILED_INIT;
     }
     return code;
 }
 
-static CURLcode begin(const struct transport_session *session, struct transfer *transfer, const char *url) {
+static CURLcode begin(const struct transport_session *session, struct transfer *transfer,
+                      const char *url) {
     CURLcode code = ensure_handle(session, transfer);
     CURL *easy = transfer->easy;
     transfer->is_https = strncmp(url, "https:", strlen("https:")) == 0;
@@ -596,7 +637,8 @@ static CURLcode begin(const struct transport_session *session, struct transfer *
     return code == CURLE_OK ? add(session, transfer) : code;
 }
 
-static void start(struct transport_session *session, int32_t slot, const char *url, int64_t timeout_ms, int64_t deadline_ms) {
+static void start(struct transport_session *session, int32_t slot, const char *url,
+                  int64_t timeout_ms, int64_t deadline_ms) {
     const int64_t now = now_ms();
     struct transfer *transfer = &session->transfers[slot];
     forget_headers(transfer);
@@ -614,8 +656,9 @@ static void start(struct transport_session *session, int32_t slot, const char *u
     transfer->is_in_flight = true;
 }
 
-/* libcurl 7.83 to 8.1.0 keeps a pointer to the last header of a handle's last response, which it has freed, and follows it where
- * the next response begins with a folded header: such a handle serves one transfer. Its connection lives on in the session. */
+/* libcurl 7.83 to 8.1.0 keeps a pointer to the last header of a handle's last response, which it
+ * has freed, and follows it where the next response begins with a folded header: such a handle
+ * serves one transfer. Its connection lives on in the session. */
 static bool may_reuse_handle(void) {
     return libcurl->version_num < 0x075300 || libcurl->version_num > 0x080100;
 }
@@ -636,7 +679,8 @@ static void cancel(struct transport_session *session, int32_t slot) {
 static bool may_be_waiting(const struct transfer *transfer) {
     curl_off_t looked_up_after = 0;
     curl_off_t sent_after = 0;
-    if (!transfer->is_in_flight || transfer->begin_failure != CURLE_OK || !transfer->shares_connection) {
+    if (!transfer->is_in_flight || transfer->begin_failure != CURLE_OK ||
+        !transfer->shares_connection) {
         return false;
     }
     curl_easy_getinfo(transfer->easy, CURLINFO_NAMELOOKUP_TIME_T, &looked_up_after);
@@ -644,8 +688,9 @@ static bool may_be_waiting(const struct transfer *transfer) {
     return looked_up_after == 0 && sent_after == 0;
 }
 
-/* Where a connection does not come about, libcurl lets those that wait for it try one after the other, for as long as each may take
- * to connect: each that may be waiting begins anew, for itself. */
+/* Where a connection does not come about, libcurl lets those that wait for it try one after the
+ * other, for as long as each may take to connect: each that may be waiting begins anew, for itself.
+ */
 static void end_waiting(struct transport_session *session) {
     session->is_spent = true;
     for (int32_t i = 0; i < session->settings->slot_count; i++) {
@@ -657,8 +702,10 @@ static void end_waiting(struct transport_session *session) {
     }
 }
 
-/* Ends a transfer with libcurl's code, and describes it. CURLE_WRITE_ERROR is this file's own doing. */
-static int32_t finish(struct transport_session *session, int32_t slot, CURLcode code, struct transport_response *response) {
+/* Ends a transfer with libcurl's code, and describes it. CURLE_WRITE_ERROR is this file's own
+ * doing. */
+static int32_t finish(struct transport_session *session, int32_t slot, CURLcode code,
+                      struct transport_response *response) {
     describe(&session->transfers[slot], code, response);
     cancel(session, slot);
     if (code != CURLE_OK && code != CURLE_WRITE_ERROR) {
@@ -667,8 +714,10 @@ static int32_t finish(struct transport_session *session, int32_t slot, CURLcode 
     return slot;
 }
 
-/* The slot of a transfer that libcurl has ended, or that could not begin; -1 where there is none. */
-static int32_t take_finished(struct transport_session *session, struct transport_response *response) {
+/* The slot of a transfer that libcurl has ended, or that could not begin; -1 where there is none.
+ */
+static int32_t take_finished(struct transport_session *session,
+                             struct transport_response *response) {
     int messages_left = 0;
     for (int32_t i = 0; i < session->settings->slot_count; i++) {
         if (session->transfers[i].is_in_flight && session->transfers[i].begin_failure != CURLE_OK) {
@@ -684,14 +733,16 @@ static int32_t take_finished(struct transport_session *session, struct transport
     return -1;
 }
 
-/* Where libcurl's loop itself fails, no transfer can go on: each is ended in turn. Where none is left, a short sleep keeps the wait
- * from becoming a busy loop. */
-static int32_t give_up(struct transport_session *session, CURLMcode code, struct transport_response *response) {
+/* Where libcurl's loop itself fails, no transfer can go on: each is ended in turn. Where none is
+ * left, a short sleep keeps the wait from becoming a busy loop. */
+static int32_t give_up(struct transport_session *session, CURLMcode code,
+                       struct transport_response *response) {
     session->is_spent = true;
     for (int32_t i = 0; i < session->settings->slot_count; i++) {
         if (session->transfers[i].is_in_flight) {
-            fail(response, code == CURLM_OUT_OF_MEMORY ? REPLY_ERROR_NO_MEMORY : REPLY_ERROR_NETWORK, CURLE_OK,
-                 curl_multi_strerror(code));
+            fail(response,
+                 code == CURLM_OUT_OF_MEMORY ? REPLY_ERROR_NO_MEMORY : REPLY_ERROR_NETWORK,
+                 CURLE_OK, curl_multi_strerror(code));
             cancel(session, i);
             return i;
         }
@@ -700,15 +751,18 @@ static int32_t give_up(struct transport_session *session, CURLMcode code, struct
     return -1;
 }
 
-/* The end of a transfer's time. What the host's own code took, before libcurl could look after the transfer, is not counted. */
+/* The end of a transfer's time. What the host's own code took, before libcurl could look after the
+ * transfer, is not counted. */
 static int64_t end_of(const struct transport_session *session, const struct transfer *transfer) {
     const int64_t ends_ms = transfer->ends_ms + session->held_up_ms - transfer->held_up_ms;
     return ends_ms < transfer->deadline_ms ? ends_ms : transfer->deadline_ms;
 }
 
-/* Ends a transfer whose time is over. Where there is none, returns -1 and shortens *timeout_ms to the next one's end. libcurl's own
- * limit would not do: it throws away what has arrived meanwhile, and a transfer that waits for another's connection has none. */
-static int32_t take_overdue(struct transport_session *session, int64_t *timeout_ms, struct transport_response *response) {
+/* Ends a transfer whose time is over. Where there is none, returns -1 and shortens *timeout_ms to
+ * the next one's end. libcurl's own limit would not do: it throws away what has arrived meanwhile,
+ * and a transfer that waits for another's connection has none. */
+static int32_t take_overdue(struct transport_session *session, int64_t *timeout_ms,
+                            struct transport_response *response) {
     const int64_t now = now_ms();
     for (int32_t i = 0; i < session->settings->slot_count; i++) {
         const struct transfer *transfer = &session->transfers[i];
@@ -726,9 +780,10 @@ static int32_t take_overdue(struct transport_session *session, int64_t *timeout_
     return -1;
 }
 
-/* Lets libcurl do what it can, and takes a transfer that is over; -1 where none is, with *timeout_ms shortened to the next one's
- * end. */
-static int32_t step(struct transport_session *session, int64_t *timeout_ms, struct transport_response *response) {
+/* Lets libcurl do what it can, and takes a transfer that is over; -1 where none is, with
+ * *timeout_ms shortened to the next one's end. */
+static int32_t step(struct transport_session *session, int64_t *timeout_ms,
+                    struct transport_response *response) {
     int running = 0;
     int32_t slot = take_finished(session, response);
     if (slot >= 0) {
@@ -743,7 +798,8 @@ static int32_t step(struct transport_session *session, int64_t *timeout_ms, stru
     return slot >= 0 ? slot : take_overdue(session, timeout_ms, response);
 }
 
-static int32_t wait_for_one(struct transport_session *session, int64_t timeout_ms, struct transport_response *response) {
+static int32_t wait_for_one(struct transport_session *session, int64_t timeout_ms,
+                            struct transport_response *response) {
     session->held_up_ms += now_ms() - session->returned_ms;
     int32_t slot = step(session, &timeout_ms, response);
     if (slot < 0) {

@@ -1,5 +1,5 @@
-/* test_client.c - a client on a fake transport: what creating and setting take and refuse, what of it reaches the transport, when
- * settings are fixed, the sessions that calls share, and fork. */
+/* test_client.c - a client on a fake transport: what creating and setting take and refuse, what of
+ * it reaches the transport, when settings are fixed, the sessions that calls share, and fork. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -20,7 +20,7 @@
 
 enum { SEQUENCE = 100 };
 
-/* ---- Helpers ----------------------------------------------------------------------------------------------------------------- */
+/* ---- Helpers ---- */
 
 static void check_says(const reply_error *error, const char *words) {
     if (strstr(error->message, words) == NULL) {
@@ -40,7 +40,8 @@ static void check_error(const reply_error *error, reply_result returned, reply_r
 
 static reply_result get(reply_client *client, int64_t contact_id) {
     reply_sequence_contact *contact = NULL;
-    const reply_result result = reply_get_sequence_contact(client, SEQUENCE, contact_id, &contact, NULL);
+    const reply_result result =
+        reply_get_sequence_contact(client, SEQUENCE, contact_id, &contact, NULL);
     reply_sequence_contact_free(contact);
     return result;
 }
@@ -51,12 +52,13 @@ static const struct transport_settings *settings_of(reply_client *client) {
     return fake_settings();
 }
 
-/* ---- Create and destroy ------------------------------------------------------------------------------------------------------ */
+/* ---- Create and destroy ---- */
 
 static void check_key_refused(const char *key) {
     reply_error error;
     reply_client *client = (reply_client *)&error;
-    check_error(&error, client_create(&fake_transport, key, &client, error_begin(&error, NULL)), REPLY_ERROR_INVALID_ARGUMENT);
+    check_error(&error, client_create(&fake_transport, key, &client, error_begin(&error, NULL)),
+                REPLY_ERROR_INVALID_ARGUMENT);
     assert_null(client);
     check_says(&error, "api_key");
     if (key != NULL && strlen(key) > 1) {
@@ -81,10 +83,12 @@ static void test_keys(void **state) {
     longest[4097] = '\0';
     check_key_refused(longest);
     longest[4096] = '\0';
-    check_error(&error, client_create(&fake_transport, longest, &client, error_begin(&error, NULL)), REPLY_OK);
+    check_error(&error, client_create(&fake_transport, longest, &client, error_begin(&error, NULL)),
+                REPLY_OK);
     assert_non_null(client);
     reply_client_destroy(client);
-    check_error(&error, client_create(&fake_transport, "!", &client, error_begin(&error, NULL)), REPLY_OK);
+    check_error(&error, client_create(&fake_transport, "!", &client, error_begin(&error, NULL)),
+                REPLY_OK);
     reply_client_destroy(client);
 }
 
@@ -113,9 +117,11 @@ static void test_no_memory_for_the_process(void **state) {
     reply_client *client = (reply_client *)&error;
     (void)state;
     fake_fail_prepares(1);
-    check_error(&error, client_create(&fake_transport, "key", &client, error_begin(&error, NULL)), REPLY_ERROR_NO_MEMORY);
+    check_error(&error, client_create(&fake_transport, "key", &client, error_begin(&error, NULL)),
+                REPLY_ERROR_NO_MEMORY);
     assert_null(client);
-    check_error(&error, client_create(&fake_transport, "key", &client, error_begin(&error, NULL)), REPLY_OK);
+    check_error(&error, client_create(&fake_transport, "key", &client, error_begin(&error, NULL)),
+                REPLY_OK);
     reply_client_destroy(client);
 }
 
@@ -132,7 +138,8 @@ static void test_no_memory_for_the_lock(void **state) {
     reply_client *client = (reply_client *)&error;
     (void)state;
     mutex_init_fails = true;
-    check_error(&error, client_create(&fake_transport, "key", &client, error_begin(&error, NULL)), REPLY_ERROR_NO_MEMORY);
+    check_error(&error, client_create(&fake_transport, "key", &client, error_begin(&error, NULL)),
+                REPLY_ERROR_NO_MEMORY);
     mutex_init_fails = false;
     assert_null(client);
 }
@@ -159,21 +166,23 @@ static void test_destroy_closes_all_sessions(void **state) {
     assert_int_equal(fake_sessions_left_to_parent(), 0);
 }
 
-/* ---- What reaches the transport ---------------------------------------------------------------------------------------------- */
+/* ---- What reaches the transport ---- */
 
 static void test_defaults(void **state) {
     const struct transport_settings *settings = settings_of(*state);
     assert_int_equal(settings->header_count, 3);
     assert_string_equal(settings->headers[0], "X-API-Key: " FAKE_KEY);
     assert_string_equal(settings->headers[1], "Accept: application/json");
-    assert_string_equal(settings->headers[2], "User-Agent: libreplyio/" REPLYIO_VERSION " libcurl/7.fake");
+    assert_string_equal(settings->headers[2],
+                        "User-Agent: libreplyio/" REPLYIO_VERSION " libcurl/7.fake");
     assert_null(settings->ca_file);
     assert_null(settings->proxy);
     assert_false(settings->is_loopback);
     assert_int_equal(settings->connect_timeout_ms, 10000);
     assert_int_equal(settings->slot_count, 4);
     assert_int_equal(fake_nth(FAKE_START, 0).timeout_ms, 30000);
-    assert_string_equal(fake_log_text(), "attempt 1 GET /v4/sequences/100/contacts/7: 200 in 100 ms\n");
+    assert_string_equal(fake_log_text(),
+                        "attempt 1 GET /v4/sequences/100/contacts/7: 200 in 100 ms\n");
 }
 
 static void test_settings_reach_the_transport(void **state) {
@@ -189,14 +198,16 @@ static void test_settings_reach_the_transport(void **state) {
     path[1] = 'X'; /* strings are copied */
     proxy[8] = 'X';
     const struct transport_settings *settings = settings_of(*state);
-    assert_string_equal(settings->headers[2], "User-Agent: acme-sync/2.1 libreplyio/" REPLYIO_VERSION " libcurl/7.fake");
+    assert_string_equal(settings->headers[2],
+                        "User-Agent: acme-sync/2.1 libreplyio/" REPLYIO_VERSION " libcurl/7.fake");
     assert_string_equal(settings->ca_file, "/etc/ca.pem");
     assert_string_equal(settings->proxy, "http://proxy.example:3128");
     assert_true(settings->is_loopback);
     assert_int_equal(settings->connect_timeout_ms, 1234);
     assert_int_equal(settings->slot_count, 9);
     assert_int_equal(fake_nth(FAKE_START, 0).timeout_ms, 4321);
-    assert_string_equal(fake_log_text(), "attempt 1 GET /api/sequences/100/contacts/7: 200 in 100 ms\n");
+    assert_string_equal(fake_log_text(),
+                        "attempt 1 GET /api/sequences/100/contacts/7: 200 in 100 ms\n");
 }
 
 /* A setting may be given again; the last one counts. */
@@ -212,15 +223,17 @@ static void test_the_last_setting_counts(void **state) {
     assert_int_equal(reply_client_set_max_concurrency(*state, 50, NULL), REPLY_OK);
     assert_int_equal(reply_client_set_max_concurrency(*state, 2, NULL), REPLY_OK);
     const struct transport_settings *settings = settings_of(*state);
-    assert_string_equal(settings->headers[2], "User-Agent: two/2 libreplyio/" REPLYIO_VERSION " libcurl/7.fake");
+    assert_string_equal(settings->headers[2],
+                        "User-Agent: two/2 libreplyio/" REPLYIO_VERSION " libcurl/7.fake");
     assert_string_equal(settings->ca_file, "two");
     assert_string_equal(settings->proxy, "");
     assert_false(settings->is_loopback);
     assert_int_equal(settings->slot_count, 2);
-    assert_string_equal(fake_log_text(), "attempt 1 GET /two/sequences/100/contacts/7: 200 in 100 ms\n");
+    assert_string_equal(fake_log_text(),
+                        "attempt 1 GET /two/sequences/100/contacts/7: 200 in 100 ms\n");
 }
 
-/* ---- Headers ----------------------------------------------------------------------------------------------------------------- */
+/* ---- Headers ---- */
 
 static void test_added_headers(void **state) {
     assert_int_equal(reply_client_add_header(*state, "X-TEAM-ID", "1", NULL), REPLY_OK);
@@ -257,7 +270,8 @@ static void test_refused_headers(void **state) {
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         reply_error error;
-        check_error(&error, reply_client_add_header(*state, rows[i].name, rows[i].value, &error), REPLY_ERROR_INVALID_ARGUMENT);
+        check_error(&error, reply_client_add_header(*state, rows[i].name, rows[i].value, &error),
+                    REPLY_ERROR_INVALID_ARGUMENT);
         check_says(&error, rows[i].words);
     }
     assert_int_equal(settings_of(*state)->header_count, 3);
@@ -270,7 +284,8 @@ static void test_at_most_64_headers(void **state) {
         snprintf(name, sizeof name, "X-Header-%d", i);
         check_error(&error, reply_client_add_header(*state, name, "value", &error), REPLY_OK);
     }
-    check_error(&error, reply_client_add_header(*state, "X-Header-64", "value", &error), REPLY_ERROR_INVALID_ARGUMENT);
+    check_error(&error, reply_client_add_header(*state, "X-Header-64", "value", &error),
+                REPLY_ERROR_INVALID_ARGUMENT);
     check_says(&error, "64 headers");
     check_error(&error, reply_client_add_header(*state, "x-header-63", "again", &error), REPLY_OK);
     const struct transport_settings *settings = settings_of(*state);
@@ -278,7 +293,7 @@ static void test_at_most_64_headers(void **state) {
     assert_string_equal(settings->headers[66], "x-header-63: again");
 }
 
-/* ---- Refused settings change nothing ----------------------------------------------------------------------------------------- */
+/* ---- Refused settings change nothing ---- */
 
 static void test_refused_texts_change_nothing(void **state) {
     reply_error error;
@@ -286,15 +301,22 @@ static void test_refused_texts_change_nothing(void **state) {
     memset(product, 'p', sizeof product);
     product[257] = '\0';
     assert_int_equal(reply_client_set_user_agent(*state, product + 1, NULL), REPLY_OK);
-    check_error(&error, reply_client_set_user_agent(*state, product, &error), REPLY_ERROR_INVALID_ARGUMENT);
-    check_error(&error, reply_client_set_user_agent(*state, "", &error), REPLY_ERROR_INVALID_ARGUMENT);
-    check_error(&error, reply_client_set_user_agent(*state, " a", &error), REPLY_ERROR_INVALID_ARGUMENT);
-    check_error(&error, reply_client_set_user_agent(*state, "a ", &error), REPLY_ERROR_INVALID_ARGUMENT);
-    check_error(&error, reply_client_set_user_agent(*state, "a\nb", &error), REPLY_ERROR_INVALID_ARGUMENT);
+    check_error(&error, reply_client_set_user_agent(*state, product, &error),
+                REPLY_ERROR_INVALID_ARGUMENT);
+    check_error(&error, reply_client_set_user_agent(*state, "", &error),
+                REPLY_ERROR_INVALID_ARGUMENT);
+    check_error(&error, reply_client_set_user_agent(*state, " a", &error),
+                REPLY_ERROR_INVALID_ARGUMENT);
+    check_error(&error, reply_client_set_user_agent(*state, "a ", &error),
+                REPLY_ERROR_INVALID_ARGUMENT);
+    check_error(&error, reply_client_set_user_agent(*state, "a\nb", &error),
+                REPLY_ERROR_INVALID_ARGUMENT);
     assert_int_equal(reply_client_set_base_url(*state, "https://loop/kept", NULL), REPLY_OK);
-    check_error(&error, reply_client_set_base_url(*state, "http://other.example", &error), REPLY_ERROR_INVALID_ARGUMENT);
+    check_error(&error, reply_client_set_base_url(*state, "http://other.example", &error),
+                REPLY_ERROR_INVALID_ARGUMENT);
     assert_int_equal(reply_client_set_proxy(*state, "http://kept", NULL), REPLY_OK);
-    check_error(&error, reply_client_set_proxy(*state, "ftp://other", &error), REPLY_ERROR_INVALID_ARGUMENT);
+    check_error(&error, reply_client_set_proxy(*state, "ftp://other", &error),
+                REPLY_ERROR_INVALID_ARGUMENT);
     assert_int_equal(reply_client_set_ca_file(*state, "kept", NULL), REPLY_OK);
     check_error(&error, reply_client_set_ca_file(*state, "", &error), REPLY_ERROR_INVALID_ARGUMENT);
     const struct transport_settings *settings = settings_of(*state);
@@ -302,7 +324,8 @@ static void test_refused_texts_change_nothing(void **state) {
     assert_string_equal(settings->proxy, "http://kept");
     assert_string_equal(settings->ca_file, "kept");
     assert_true(settings->is_loopback);
-    assert_string_equal(fake_log_text(), "attempt 1 GET /kept/sequences/100/contacts/7: 200 in 100 ms\n");
+    assert_string_equal(fake_log_text(),
+                        "attempt 1 GET /kept/sequences/100/contacts/7: 200 in 100 ms\n");
 }
 
 typedef reply_result (*set_time)(reply_client *client, int64_t ms, reply_error *error);
@@ -345,14 +368,16 @@ static void test_numbers(void **state) {
     check_error(&error, reply_client_set_max_retries(*state, 10, &error), REPLY_OK);
     check_error(&error, reply_client_set_max_retries(*state, 0, &error), REPLY_OK);
     for (size_t i = 0; i < 4; i++) {
-        check_error(&error, reply_client_set_max_retries(*state, refused_retries[i], &error), REPLY_ERROR_INVALID_ARGUMENT);
+        check_error(&error, reply_client_set_max_retries(*state, refused_retries[i], &error),
+                    REPLY_ERROR_INVALID_ARGUMENT);
         check_says(&error, "max_retries ");
         check_says(&error, "0 to 10");
     }
     check_error(&error, reply_client_set_max_concurrency(*state, 100, &error), REPLY_OK);
     check_error(&error, reply_client_set_max_concurrency(*state, 1, &error), REPLY_OK);
     for (size_t i = 0; i < 5; i++) {
-        check_error(&error, reply_client_set_max_concurrency(*state, refused_requests[i], &error), REPLY_ERROR_INVALID_ARGUMENT);
+        check_error(&error, reply_client_set_max_concurrency(*state, refused_requests[i], &error),
+                    REPLY_ERROR_INVALID_ARGUMENT);
         check_says(&error, "max_concurrency ");
         check_says(&error, "1 to 100");
     }
@@ -394,8 +419,9 @@ static reply_result set(int setter, reply_client *client, bool given, reply_erro
 enum { SETTERS = 12, SETTERS_WITH_POINTERS = 6 };
 
 static void test_null_arguments(void **state) {
-    static const char *const faults[SETTERS_WITH_POINTERS] = {"url is NULL",   "product is NULL", "name is NULL",
-                                                              "value is NULL", "path is NULL",    "url is NULL"};
+    static const char *const faults[SETTERS_WITH_POINTERS] = {"url is NULL",  "product is NULL",
+                                                              "name is NULL", "value is NULL",
+                                                              "path is NULL", "url is NULL"};
     for (int i = 0; i < SETTERS; i++) {
         reply_error error;
         check_error(&error, set(i, NULL, true, &error), REPLY_ERROR_INVALID_ARGUMENT);
@@ -410,7 +436,7 @@ static void test_null_arguments(void **state) {
     assert_int_equal(settings_of(*state)->header_count, 3);
 }
 
-/* ---- Settings are fixed by the first call ------------------------------------------------------------------------------------ */
+/* ---- Settings are fixed by the first call ---- */
 
 static void check_fixed(reply_client *client) {
     for (int i = 0; i < SETTERS; i++) {
@@ -429,20 +455,22 @@ static void test_settings_are_fixed_by_a_call(void **state) {
     FAKE_SCRIPT(8, {.takes_ms = 50, .http_status = 503}, {.takes_ms = 50});
     assert_int_equal(get(*state, 8), REPLY_OK);
     assert_int_equal(fake_nth(FAKE_START, 1).timeout_ms, 30000);
-    assert_string_equal(fake_log_text(), "attempt 1 GET /v4/sequences/100/contacts/7: 200 in 100 ms\n"
-                                         "attempt 1 GET /v4/sequences/100/contacts/8: 503 in 50 ms\n"
-                                         "wait 0 ms: HTTP 503, retry 1 of 3\n"
-                                         "attempt 2 GET /v4/sequences/100/contacts/8: 200 in 50 ms\n");
+    assert_string_equal(fake_log_text(),
+                        "attempt 1 GET /v4/sequences/100/contacts/7: 200 in 100 ms\n"
+                        "attempt 1 GET /v4/sequences/100/contacts/8: 503 in 50 ms\n"
+                        "wait 0 ms: HTTP 503, retry 1 of 3\n"
+                        "attempt 2 GET /v4/sequences/100/contacts/8: 200 in 50 ms\n");
     assert_int_equal(settings->header_count, 3);
-    assert_string_equal(settings->headers[2], "User-Agent: libreplyio/" REPLYIO_VERSION " libcurl/7.fake");
+    assert_string_equal(settings->headers[2],
+                        "User-Agent: libreplyio/" REPLYIO_VERSION " libcurl/7.fake");
     assert_null(settings->ca_file);
     assert_null(settings->proxy);
     assert_int_equal(settings->connect_timeout_ms, 10000);
     assert_int_equal(settings->slot_count, 4);
 }
 
-static int free_contact(size_t index, reply_result result, reply_sequence_contact *contact, const reply_error *error,
-                        void *user_data) {
+static int free_contact(size_t index, reply_result result, reply_sequence_contact *contact,
+                        const reply_error *error, void *user_data) {
     (void)index;
     (void)result;
     (void)error;
@@ -453,7 +481,8 @@ static int free_contact(size_t index, reply_result result, reply_sequence_contac
 
 static void test_settings_are_fixed_by_a_call_for_many(void **state) {
     static const int64_t ids[] = {7};
-    assert_int_equal(reply_get_sequence_contacts(*state, SEQUENCE, ids, 1, free_contact, NULL, NULL), REPLY_OK);
+    assert_int_equal(
+        reply_get_sequence_contacts(*state, SEQUENCE, ids, 1, free_contact, NULL, NULL), REPLY_OK);
     check_fixed(*state);
 }
 
@@ -472,9 +501,12 @@ static void test_settings_are_not_fixed_by_a_refused_call(void **state) {
     assert_int_equal(reply_get_sequence_contact(*state, 0, 7, &contact, NULL), refused);
     assert_int_equal(reply_get_sequence_contact(*state, SEQUENCE, 0, &contact, NULL), refused);
     assert_int_equal(reply_get_sequence_contact(*state, SEQUENCE, 7, NULL, NULL), refused);
-    assert_int_equal(reply_get_sequence_contacts(*state, 0, ids, 1, free_contact, NULL, NULL), refused);
-    assert_int_equal(reply_get_sequence_contacts(*state, SEQUENCE, NULL, 1, free_contact, NULL, NULL), refused);
-    assert_int_equal(reply_get_sequence_contacts(*state, SEQUENCE, ids, 1, NULL, NULL, NULL), refused);
+    assert_int_equal(reply_get_sequence_contacts(*state, 0, ids, 1, free_contact, NULL, NULL),
+                     refused);
+    assert_int_equal(
+        reply_get_sequence_contacts(*state, SEQUENCE, NULL, 1, free_contact, NULL, NULL), refused);
+    assert_int_equal(reply_get_sequence_contacts(*state, SEQUENCE, ids, 1, NULL, NULL, NULL),
+                     refused);
     reply_client_interrupt(*state);
     for (int i = 0; i < SETTERS; i++) {
         assert_int_equal(set(i, *state, true, NULL), REPLY_OK);
@@ -482,7 +514,7 @@ static void test_settings_are_not_fixed_by_a_refused_call(void **state) {
     assert_int_equal(fake_sessions_opened(), 0);
 }
 
-/* ---- Sessions ---------------------------------------------------------------------------------------------------------------- */
+/* ---- Sessions ---- */
 
 static void get_one(void *client) {
     get(*(reply_client **)client, 7);
@@ -508,7 +540,8 @@ static void test_sessions_are_kept(void **state) {
     assert_int_equal(fake_now(), 900);
 }
 
-/* A session that ran out of memory is closed after its call, wherever it stands among the others. */
+/* A session that ran out of memory is closed after its call, wherever it stands among the others.
+ */
 static void test_broken_sessions_are_closed(void **state) {
     get_in_threads(*state, 3);
     FAKE_SCRIPT(7, {.takes_ms = 10, .failure = REPLY_ERROR_NO_MEMORY}, {.takes_ms = 20},
@@ -534,18 +567,23 @@ static void test_interrupt_wakes_calls_in_progress(void **state) {
     assert_int_equal(fake_now(), 1000);
 }
 
-/* ---- Fork -------------------------------------------------------------------------------------------------------------------- */
+/* ---- Fork ---- */
 
 static bool is_refused_for_fork(reply_result result, const reply_error *error) {
-    return result == REPLY_ERROR_INVALID_ARGUMENT && error->result == result && strstr(error->message, "fork") != NULL;
+    return result == REPLY_ERROR_INVALID_ARGUMENT && error->result == result &&
+           strstr(error->message, "fork") != NULL;
 }
 
 static bool are_calls_refused(reply_client *client) {
     static const int64_t ids[] = {7};
     reply_error error;
     reply_sequence_contact *contact = (reply_sequence_contact *)&error;
-    return is_refused_for_fork(reply_get_sequence_contact(client, SEQUENCE, 7, &contact, &error), &error) && contact == NULL &&
-           is_refused_for_fork(reply_get_sequence_contacts(client, SEQUENCE, ids, 1, free_contact, NULL, &error), &error);
+    return is_refused_for_fork(reply_get_sequence_contact(client, SEQUENCE, 7, &contact, &error),
+                               &error) &&
+           contact == NULL &&
+           is_refused_for_fork(
+               reply_get_sequence_contacts(client, SEQUENCE, ids, 1, free_contact, NULL, &error),
+               &error);
 }
 
 static bool are_setters_refused(reply_client *client) {
@@ -568,7 +606,8 @@ static int act_as_child(void *context) {
     reply_client *used = ((struct clients *)context)->used;
     reply_client *unused = ((struct clients *)context)->unused;
     const size_t starts = fake_count(FAKE_START);
-    if (!are_calls_refused(used) || !are_calls_refused(unused) || fake_count(FAKE_START) != starts) {
+    if (!are_calls_refused(used) || !are_calls_refused(unused) ||
+        fake_count(FAKE_START) != starts) {
         return 1;
     }
     if (!are_setters_refused(used) || !are_setters_refused(unused)) {
@@ -608,7 +647,8 @@ static int destroy_as_child(void *client) {
     return fake_sessions_left_to_parent() == 1 ? 0 : 1;
 }
 
-/* A child that is forked while another thread of the parent holds the client's lock can still destroy its copy. */
+/* A child that is forked while another thread of the parent holds the client's lock can still
+ * destroy its copy. */
 static void test_fork_while_the_lock_is_held(void **state) {
     reply_client *client = *state;
     assert_int_equal(get(client, 7), REPLY_OK);

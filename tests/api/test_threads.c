@@ -1,5 +1,5 @@
-/* test_threads.c - many threads on one client, interrupts from another thread, fork, and signals: on the real transport, where
- * alone they can go wrong. */
+/* test_threads.c - many threads on one client, interrupts from another thread, fork, and signals:
+ * on the real transport, where alone they can go wrong. */
 #include <inttypes.h>
 #include <pthread.h>
 #include <setjmp.h>
@@ -27,7 +27,7 @@ static void start_thread(pthread_t *thread, void *(*function)(void *), void *con
     assert_int_equal(pthread_create(thread, NULL, function, context), 0);
 }
 
-/* ---- Many threads on one client --------------------------------------------------------------------------------------------- */
+/* ---- Many threads on one client ---- */
 
 struct fetcher {
     pthread_t thread;
@@ -44,10 +44,12 @@ static void *fetch_many_times(void *context) {
         reply_sequence_contact *contact = NULL;
         char email[64];
         snprintf(email, sizeof email, "%" PRId64 "@example.com", i * 1000 + fetcher->sequence_id);
-        if (reply_get_sequence_contact(fetcher->client, fetcher->sequence_id, i * 1000 + fetcher->sequence_id, &contact, NULL) ==
-            REPLY_OK) {
+        if (reply_get_sequence_contact(fetcher->client, fetcher->sequence_id,
+                                       i * 1000 + fetcher->sequence_id, &contact,
+                                       NULL) == REPLY_OK) {
             fetcher->right += contact->contact_id == i * 1000 + fetcher->sequence_id &&
-                              contact->sequence_id == fetcher->sequence_id && strcmp(contact->email, email) == 0;
+                              contact->sequence_id == fetcher->sequence_id &&
+                              strcmp(contact->email, email) == 0;
         }
         reply_sequence_contact_free(contact);
     }
@@ -81,7 +83,8 @@ static void *create_fetch_and_destroy(void *context) {
         reply_sequence_contact *contact = NULL;
         if (reply_client_create(LOOPBACK_KEY, &client, NULL) == REPLY_OK &&
             reply_client_set_base_url(client, url, NULL) == REPLY_OK) {
-            fetcher->right += reply_get_sequence_contact(client, 1, i + 1, &contact, NULL) == REPLY_OK;
+            fetcher->right +=
+                reply_get_sequence_contact(client, 1, i + 1, &contact, NULL) == REPLY_OK;
         }
         reply_sequence_contact_free(contact);
         reply_client_destroy(client);
@@ -94,7 +97,8 @@ static void creates_and_destroys_side_by_side(void **state) {
     struct fetcher fetchers[THREADS];
     (void)state;
     for (int i = 0; i < THREADS; i++) {
-        fetchers[i] = (struct fetcher){.client = (reply_client *)(uintptr_t)loopback_url(server), .count = 20};
+        fetchers[i] = (struct fetcher){.client = (reply_client *)(uintptr_t)loopback_url(server),
+                                       .count = 20};
         start_thread(&fetchers[i].thread, create_fetch_and_destroy, &fetchers[i]);
     }
     for (int i = 0; i < THREADS; i++) {
@@ -108,8 +112,9 @@ static void creates_and_destroys_side_by_side(void **state) {
 
 /* After a 429 in one thread no other sends anything until the time that it named. */
 static void holds_every_thread_back_at_the_gate(void **state) {
-    static const struct loopback_step first[] = {EXPECT, SEND("HTTP/1.1 429 Slow\r\nRetry-After: 1\r\nContent-Length: 0\r\n\r\n"),
-                                                 EXPECT, ANSWER, AGAIN};
+    static const struct loopback_step first[] = {
+        EXPECT, SEND("HTTP/1.1 429 Slow\r\nRetry-After: 1\r\nContent-Length: 0\r\n\r\n"), EXPECT,
+        ANSWER, AGAIN};
     struct loopback_server *server = loopback_start_two(first, answers);
     reply_client *client = loopback_client(loopback_url(server));
     struct fetcher fetchers[THREADS];
@@ -128,11 +133,12 @@ static void holds_every_thread_back_at_the_gate(void **state) {
     }
     assert_int_equal(loopback_requests(server), THREADS + 1);
     for (int i = 1; i <= THREADS; i++) {
-        assert_in_range(loopback_request(server, i).at_ms - loopback_request(server, 0).at_ms, 1000, 1000 + loopback_slack_ms(500));
+        assert_in_range(loopback_request(server, i).at_ms - loopback_request(server, 0).at_ms, 1000,
+                        1000 + loopback_slack_ms(500));
     }
 }
 
-/* ---- Interrupts ------------------------------------------------------------------------------------------------------------- */
+/* ---- Interrupts ---- */
 
 struct hung_call {
     pthread_t thread;
@@ -173,13 +179,17 @@ static int64_t interrupt_calls(reply_client *client, void (*await_hanging)(void 
     return longest;
 }
 
-/* Whether another try may come out better: what takes a second is not slow by the machine's load. */
+/* Whether another try may come out better: what takes a second is not slow by the machine's load.
+ */
 static bool may_try_again(int tries, int64_t best_ms) {
-    return tries < 5 && best_ms > loopback_slack_ms(50) && (tries == 0 || best_ms < loopback_slack_ms(1000));
+    return tries < 5 && best_ms > loopback_slack_ms(50) &&
+           (tries == 0 || best_ms < loopback_slack_ms(1000));
 }
 
-/* The calls' one chance in five to be in time is for a machine under load; a library that is slow by itself has none. */
-static void check_interrupt(const struct loopback_step *script, int32_t retries, void (*await_hanging)(void *)) {
+/* The calls' one chance in five to be in time is for a machine under load; a library that is slow
+ * by itself has none. */
+static void check_interrupt(const struct loopback_step *script, int32_t retries,
+                            void (*await_hanging)(void *)) {
     int64_t best = INT64_MAX;
     for (int try = 0; may_try_again(try, best); try++) {
         struct loopback_server *server = loopback_start(script);
@@ -226,29 +236,37 @@ static void interrupts_silence_after_the_request(void **state) {
 
 static void interrupts_silence_after_the_headers(void **state) {
     (void)state;
-    check_interrupt(SCRIPT(EXPECT, SEND("HTTP/1.1 200 OK\r\nContent-Length: 300\r\n\r\n{"), MARK, AWAIT_CLOSE), 0, await_all_marks);
+    check_interrupt(
+        SCRIPT(EXPECT, SEND("HTTP/1.1 200 OK\r\nContent-Length: 300\r\n\r\n{"), MARK, AWAIT_CLOSE),
+        0, await_all_marks);
 }
 
 static void interrupts_a_trickle(void **state) {
     (void)state;
     check_interrupt(SCRIPT(EXPECT, SEND("HTTP/1.1 200 OK\r\n\r\n{"), MARK,
-                           SEND_SLOWLY("                                                  ", 100), AWAIT_CLOSE),
+                           SEND_SLOWLY("                                                  ", 100),
+                           AWAIT_CLOSE),
                     0, await_all_marks);
 }
 
 static void interrupts_a_retry_s_wait(void **state) {
     (void)state;
-    check_interrupt(SCRIPT(EXPECT, SEND("HTTP/1.1 503 No\r\nRetry-After: 5\r\nContent-Length: 0\r\n\r\n"), AGAIN), 1,
-                    await_all_waits);
+    check_interrupt(SCRIPT(EXPECT,
+                           SEND("HTTP/1.1 503 No\r\nRetry-After: 5\r\nContent-Length: 0\r\n\r\n"),
+                           AGAIN),
+                    1, await_all_waits);
 }
 
 static void interrupts_a_rate_limit_s_wait(void **state) {
     (void)state;
-    check_interrupt(SCRIPT(EXPECT, SEND("HTTP/1.1 429 No\r\nRetry-After: 5\r\nContent-Length: 0\r\n\r\n"), AGAIN), 1,
-                    await_all_waits);
+    check_interrupt(SCRIPT(EXPECT,
+                           SEND("HTTP/1.1 429 No\r\nRetry-After: 5\r\nContent-Length: 0\r\n\r\n"),
+                           AGAIN),
+                    1, await_all_waits);
 }
 
-/* With a small CA file: libcurl takes 20 ms of computing to read the system's, which nothing can interrupt. */
+/* With a small CA file: libcurl takes 20 ms of computing to read the system's, which nothing can
+ * interrupt. */
 static void interrupts_a_tls_handshake(void **state) {
     int64_t best = INT64_MAX;
     (void)state;
@@ -291,7 +309,8 @@ static void interrupts_a_name_look_up(void **state) {
     int64_t best = INT64_MAX;
     (void)state;
     for (int try = 0; may_try_again(try, best); try++) {
-        const int64_t took = interrupt_calls(loopback_client("https://" LOOPBACK_DEAD_NAME "/v4"), await_all_lookups, NULL);
+        const int64_t took = interrupt_calls(loopback_client("https://" LOOPBACK_DEAD_NAME "/v4"),
+                                             await_all_lookups, NULL);
         best = took < best ? took : best;
         loopback_stop_all(NULL);
     }
@@ -307,11 +326,12 @@ struct many_call {
     int cancelled, fine;
 };
 
-static int count_contact(size_t index, reply_result result, reply_sequence_contact *contact, const reply_error *error,
-                         void *user_data) {
+static int count_contact(size_t index, reply_result result, reply_sequence_contact *contact,
+                         const reply_error *error, void *user_data) {
     struct many_call *call = user_data;
     call->counts[index]++;
-    call->cancelled += result == REPLY_ERROR_CANCELLED && error->result == result && contact == NULL;
+    call->cancelled +=
+        result == REPLY_ERROR_CANCELLED && error->result == result && contact == NULL;
     call->fine += result == REPLY_OK && contact != NULL;
     reply_sequence_contact_free(contact);
     return 0;
@@ -323,14 +343,17 @@ static void *call_for_many(void *context) {
     for (int i = 0; i < 50; i++) {
         ids[i] = i + 1;
     }
-    call->result = reply_get_sequence_contacts(call->client, 100, ids, 50, count_contact, call, &call->error);
+    call->result =
+        reply_get_sequence_contacts(call->client, 100, ids, 50, count_contact, call, &call->error);
     return NULL;
 }
 
-/* The first connection answers a while, the others never: what is delivered stays delivered, the rest is cancelled, each once. */
+/* The first connection answers a while, the others never: what is delivered stays delivered, the
+ * rest is cancelled, each once. */
 static void interrupts_many_contacts(void **state) {
     struct loopback_server *server =
-        loopback_start_two(SCRIPT(EXPECT, ANSWER, EXPECT, ANSWER, MARK, EXPECT, AWAIT_CLOSE), SCRIPT(EXPECT, MARK, AWAIT_CLOSE));
+        loopback_start_two(SCRIPT(EXPECT, ANSWER, EXPECT, ANSWER, MARK, EXPECT, AWAIT_CLOSE),
+                           SCRIPT(EXPECT, MARK, AWAIT_CLOSE));
     static struct many_call call;
     (void)state;
     memset(&call, 0, sizeof call);
@@ -359,9 +382,11 @@ static void ends_no_call_that_begins_later(void **state) {
     assert_int_equal(loopback_fetch(client, NULL), REPLY_OK);
 }
 
-/* The client that was interrupted works on, and no answer that was still on its way reaches the next call. */
+/* The client that was interrupted works on, and no answer that was still on its way reaches the
+ * next call. */
 static void works_after_an_interrupt(void **state) {
-    struct loopback_server *server = loopback_start_two(SCRIPT(EXPECT, AWAIT_RELEASE, ANSWER, AWAIT_CLOSE), answers);
+    struct loopback_server *server =
+        loopback_start_two(SCRIPT(EXPECT, AWAIT_RELEASE, ANSWER, AWAIT_CLOSE), answers);
     reply_client *client = loopback_client(loopback_url(server));
     struct hung_call call = {.client = client};
     (void)state;
@@ -372,11 +397,13 @@ static void works_after_an_interrupt(void **state) {
     assert_int_equal(call.result, REPLY_ERROR_CANCELLED);
     loopback_release(server);
     assert_int_equal(loopback_fetch_ids(client, 3, 4, NULL), REPLY_OK);
-    assert_int_equal(loopback_count_log("attempt 1 GET " LOOPBACK_PATH ": REPLY_ERROR_CANCELLED in "), 1);
+    assert_int_equal(
+        loopback_count_log("attempt 1 GET " LOOPBACK_PATH ": REPLY_ERROR_CANCELLED in "), 1);
 }
 
 static void leaves_another_client_alone(void **state) {
-    struct loopback_server *server = loopback_start(SCRIPT(EXPECT, AWAIT_RELEASE, ANSWER, AWAIT_CLOSE));
+    struct loopback_server *server =
+        loopback_start(SCRIPT(EXPECT, AWAIT_RELEASE, ANSWER, AWAIT_CLOSE));
     reply_client *other = loopback_client(loopback_url(server));
     struct hung_call call = {.client = loopback_client(loopback_url(server))};
     (void)state;
@@ -399,7 +426,8 @@ static void *fetch_in_a_storm(void *context) {
     struct stormed *stormed = context;
     for (int64_t i = 1; !atomic_load(stormed->is_over); i++) {
         reply_sequence_contact *contact = NULL;
-        const reply_result result = reply_get_sequence_contact(stormed->client, 1, i, &contact, NULL);
+        const reply_result result =
+            reply_get_sequence_contact(stormed->client, 1, i, &contact, NULL);
         stormed->fine += result == REPLY_OK && contact->contact_id == i;
         stormed->cancelled += result == REPLY_ERROR_CANCELLED;
         stormed->other += result != REPLY_OK && result != REPLY_ERROR_CANCELLED;
@@ -421,7 +449,8 @@ static void survives_a_storm_of_interrupts(void **state) {
         start_thread(&stormed[i].thread, fetch_in_a_storm, &stormed[i]);
     }
     /* Now and then there is time enough for a call. */
-    for (int64_t until = loopback_now_ms() + loopback_slack_ms(1000), i = 0; loopback_now_ms() < until; i++) {
+    for (int64_t until = loopback_now_ms() + loopback_slack_ms(1000), i = 0;
+         loopback_now_ms() < until; i++) {
         reply_client_interrupt(client);
         nanosleep(&(struct timespec){.tv_nsec = (long)loopback_slack_ms((i % 20) * 100000)}, NULL);
     }
@@ -437,7 +466,7 @@ static void survives_a_storm_of_interrupts(void **state) {
     assert_int_equal(loopback_fetch(client, NULL), REPLY_OK);
 }
 
-/* ---- Fork ------------------------------------------------------------------------------------------------------------------- */
+/* ---- Fork ---- */
 
 struct inherited {
     reply_client *client;
@@ -457,14 +486,18 @@ static int use_the_parent_s_client(void *context) {
     reply_error error;
     const int64_t id = 1;
     int calls[50];
-    if (reply_get_sequence_contact(client, 1, 2, &contact, &error) != REPLY_ERROR_INVALID_ARGUMENT || contact != NULL ||
-        error.result != REPLY_ERROR_INVALID_ARGUMENT || error.attempts != 0 || strstr(error.message, "fork") == NULL) {
+    if (reply_get_sequence_contact(client, 1, 2, &contact, &error) !=
+            REPLY_ERROR_INVALID_ARGUMENT ||
+        contact != NULL || error.result != REPLY_ERROR_INVALID_ARGUMENT || error.attempts != 0 ||
+        strstr(error.message, "fork") == NULL) {
         return 1;
     }
-    if (reply_get_sequence_contacts(client, 1, &id, 1, count_contact, calls, &error) != REPLY_ERROR_INVALID_ARGUMENT) {
+    if (reply_get_sequence_contacts(client, 1, &id, 1, count_contact, calls, &error) !=
+        REPLY_ERROR_INVALID_ARGUMENT) {
         return 2;
     }
-    if (reply_client_set_max_retries(client, 1, &error) != REPLY_ERROR_INVALID_ARGUMENT || strstr(error.message, "fork") == NULL ||
+    if (reply_client_set_max_retries(client, 1, &error) != REPLY_ERROR_INVALID_ARGUMENT ||
+        strstr(error.message, "fork") == NULL ||
         reply_client_set_base_url(client, inherited->url, NULL) != REPLY_ERROR_INVALID_ARGUMENT ||
         reply_client_add_header(client, "X-TEAM-ID", "1", NULL) != REPLY_ERROR_INVALID_ARGUMENT ||
         reply_client_set_log(client, NULL, NULL, NULL) != REPLY_ERROR_INVALID_ARGUMENT) {
@@ -490,7 +523,8 @@ static int make_a_client_of_its_own(void *context) {
         reply_client_set_base_url(own, inherited->url, NULL) != REPLY_OK) {
         return 1;
     }
-    if (reply_get_sequence_contact(own, 5, 6, &contact, NULL) != REPLY_OK || contact->contact_id != 6) {
+    if (reply_get_sequence_contact(own, 5, 6, &contact, NULL) != REPLY_OK ||
+        contact->contact_id != 6) {
         return 2;
     }
     reply_sequence_contact_free(contact);
@@ -502,9 +536,11 @@ static void refuses_a_client_that_came_through_fork(void **state) {
     struct loopback_server *server = loopback_start(answers);
     reply_client *client = loopback_client(loopback_url(server));
     (void)state;
-    assert_child(use_the_parent_s_client, client, loopback_url(server)); /* that never made a call */
+    assert_child(use_the_parent_s_client, client,
+                 loopback_url(server)); /* that never made a call */
     assert_int_equal(loopback_fetch(client, NULL), REPLY_OK);
-    assert_child(use_the_parent_s_client, client, loopback_url(server)); /* with a kept connection */
+    assert_child(use_the_parent_s_client, client,
+                 loopback_url(server)); /* with a kept connection */
     assert_int_equal(loopback_requests(server), 1);
 }
 
@@ -518,12 +554,15 @@ static void leaves_the_parent_s_connection_alone(void **state) {
     assert_child(make_a_client_of_its_own, client, loopback_url(server));
     assert_int_equal(loopback_fetch(client, NULL), REPLY_OK);
     assert_int_equal(loopback_requests(server), 4);
-    assert_int_equal(loopback_connections(server), 2); /* the parent's, and that of the child's own client */
+    assert_int_equal(loopback_connections(server),
+                     2); /* the parent's, and that of the child's own client */
 }
 
-/* Not even a call of the parent's that is under way, whose thread the child does not have, and whose client it destroys. */
+/* Not even a call of the parent's that is under way, whose thread the child does not have, and
+ * whose client it destroys. */
 static void leaves_a_call_under_way_alone(void **state) {
-    struct loopback_server *server = loopback_start_two(SCRIPT(EXPECT, AWAIT_RELEASE, ANSWER, AWAIT_CLOSE), answers);
+    struct loopback_server *server =
+        loopback_start_two(SCRIPT(EXPECT, AWAIT_RELEASE, ANSWER, AWAIT_CLOSE), answers);
     struct hung_call call = {.client = loopback_client(loopback_url(server))};
     (void)state;
     start_thread(&call.thread, call_and_hang, &call);
@@ -536,7 +575,8 @@ static void leaves_a_call_under_way_alone(void **state) {
     assert_int_equal(call.error.attempts, 1);
 }
 
-/* Forks while other threads are anywhere in the library, its locks included: a child's own client works nevertheless. */
+/* Forks while other threads are anywhere in the library, its locks included: a child's own client
+ * works nevertheless. */
 static void forks_at_any_moment(void **state) {
     if (!child_works_beside_threads()) {
         skip();
@@ -568,7 +608,8 @@ static void *interrupt_all_the_time(void *context) {
     return NULL;
 }
 
-/* The client's lock is as good as always held, and never let go in the child: nothing there may wait for it. */
+/* The client's lock is as good as always held, and never let go in the child: nothing there may
+ * wait for it. */
 static void waits_for_no_lock_that_the_parent_held(void **state) {
     struct loopback_server *server = loopback_start(answers);
     reply_client *client = loopback_client(loopback_url(server));
@@ -585,7 +626,7 @@ static void waits_for_no_lock_that_the_parent_held(void **state) {
     assert_int_equal(loopback_fetch(client, NULL), REPLY_OK);
 }
 
-/* ---- Signals ---------------------------------------------------------------------------------------------------------------- */
+/* ---- Signals ---- */
 
 static volatile sig_atomic_t alarms;
 static volatile sig_atomic_t broken_pipes;
@@ -599,7 +640,8 @@ static void count_signal(int signal) {
 }
 
 static void set_storm(suseconds_t every_us) {
-    const struct sigaction action = {.sa_handler = count_signal}; /* without SA_RESTART: every wait is cut short */
+    const struct sigaction action = {
+        .sa_handler = count_signal}; /* without SA_RESTART: every wait is cut short */
     const struct itimerval timer = {{0, every_us}, {0, every_us}};
     sigaction(SIGALRM, &action, NULL);
     setitimer(ITIMER_REAL, &timer, NULL);
@@ -614,7 +656,8 @@ static int end_storm_and_stop_all(void **state) {
 
 static void waits_on_through_signals(void **state) {
     struct loopback_server *server = loopback_start(
-        SCRIPT(EXPECT, SEND("HTTP/1.1 503 No\r\nRetry-After: 1\r\nContent-Length: 0\r\n\r\n"), EXPECT, ANSWER, AWAIT_CLOSE));
+        SCRIPT(EXPECT, SEND("HTTP/1.1 503 No\r\nRetry-After: 1\r\nContent-Length: 0\r\n\r\n"),
+               EXPECT, ANSWER, AWAIT_CLOSE));
     reply_client *client = loopback_client(loopback_url(server));
     reply_error error;
     (void)state;
@@ -624,13 +667,14 @@ static void waits_on_through_signals(void **state) {
     set_storm(0);
     assert_int_equal(result, REPLY_OK);
     assert_int_equal(error.attempts, 2);
-    assert_in_range(loopback_request(server, 1).at_ms - loopback_request(server, 0).at_ms, 1000, 1000 + loopback_slack_ms(300));
+    assert_in_range(loopback_request(server, 1).at_ms - loopback_request(server, 0).at_ms, 1000,
+                    1000 + loopback_slack_ms(300));
     assert_true(alarms > 50);
 }
 
 static void transfers_on_through_signals(void **state) {
-    struct loopback_server *server =
-        loopback_start(SCRIPT(EXPECT, SEND_SLOWLY("HTTP/1.1 200 OK\r\n", 20), SEND("\r\n"), SEND_CONTACT(300)));
+    struct loopback_server *server = loopback_start(
+        SCRIPT(EXPECT, SEND_SLOWLY("HTTP/1.1 200 OK\r\n", 20), SEND("\r\n"), SEND_CONTACT(300)));
     reply_client *client = loopback_client(loopback_url(server));
     (void)state;
     set_storm(2000);
@@ -670,7 +714,8 @@ static void raises_no_sigpipe(void **state) {
     sigaction(SIGPIPE, &action, NULL);
     broken_pipes = 0;
     for (int i = 0; i < 10; i++) {
-        struct loopback_server *server = loopback_start(i % 2 == 0 ? SCRIPT(EXPECT_BYTES, RESET) : SCRIPT(EXPECT_BYTES, CLOSE));
+        struct loopback_server *server =
+            loopback_start(i % 2 == 0 ? SCRIPT(EXPECT_BYTES, RESET) : SCRIPT(EXPECT_BYTES, CLOSE));
         reply_client *client = loopback_client(loopback_url(server));
         for (int header = 0; header < 64; header++) {
             char name[16];
@@ -695,7 +740,8 @@ static void sends_the_largest_request(void **state) {
         snprintf(name, sizeof name, "X-Header-%d", header);
         assert_int_equal(reply_client_add_header(client, name, value, NULL), REPLY_OK);
     }
-    assert_int_equal(reply_client_add_header(client, "X-One-More", "", NULL), REPLY_ERROR_INVALID_ARGUMENT);
+    assert_int_equal(reply_client_add_header(client, "X-One-More", "", NULL),
+                     REPLY_ERROR_INVALID_ARGUMENT);
     assert_int_equal(loopback_fetch(client, NULL), REPLY_OK);
     assert_true(strlen(loopback_request(server, 0).text) > 64 * 8192);
 }
@@ -727,7 +773,8 @@ static void leaves_the_host_s_signals_as_they_are(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        WIRE_TEST(leaves_the_host_s_signals_as_they_are), /* first: before anything could have changed them */
+        WIRE_TEST(leaves_the_host_s_signals_as_they_are), /* first: before anything could have
+                                                             changed them */
         WIRE_TEST(gives_each_thread_its_own_answers),
         WIRE_TEST(creates_and_destroys_side_by_side),
         WIRE_TEST(holds_every_thread_back_at_the_gate),

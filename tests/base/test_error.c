@@ -1,5 +1,5 @@
-/* test_error.c - the first error wins, each HTTP status and failure has its result and its sentence, and text from elsewhere is
- * made fit for a message. */
+/* test_error.c - the first error wins, each HTTP status and failure has its result and its
+ * sentence, and text from elsewhere is made fit for a message. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -15,7 +15,7 @@
 #include "support/fixture.h"
 #include "support/statuses.h"
 
-/* ---- Names, and the first error ---------------------------------------------------------------------------------------------- */
+/* ---- Names, and the first error ---- */
 
 static void names_each_result(void **state) {
     static const struct {
@@ -72,7 +72,8 @@ static void keeps_the_first_error(void **state) {
     reply_error error;
     (void)state;
     error_begin(&error, NULL);
-    assert_int_equal(error_set(&error, REPLY_ERROR_NETWORK, "the %s of %d", "first", 2), REPLY_ERROR_NETWORK);
+    assert_int_equal(error_set(&error, REPLY_ERROR_NETWORK, "the %s of %d", "first", 2),
+                     REPLY_ERROR_NETWORK);
     assert_int_equal(error_set(&error, REPLY_ERROR_TIMEOUT, "the second"), REPLY_ERROR_NETWORK);
     assert_int_equal(error_set_no_memory(&error), REPLY_ERROR_NETWORK);
     assert_int_equal(error_set_http_status(&error, 404, ""), REPLY_ERROR_NETWORK);
@@ -109,11 +110,13 @@ static void tells_of_memory(void **state) {
     assert_int_equal(error_set_no_memory(&error), REPLY_ERROR_NO_MEMORY);
     fixture_expect_error("memory", &error, REPLY_ERROR_NO_MEMORY, "memory");
     error_begin(&error, NULL);
-    assert_int_equal(error_set_failure(&error, REPLY_ERROR_NO_MEMORY, "curl"), REPLY_ERROR_NO_MEMORY);
+    assert_int_equal(error_set_failure(&error, REPLY_ERROR_NO_MEMORY, "curl"),
+                     REPLY_ERROR_NO_MEMORY);
     fixture_expect_error("memory", &error, REPLY_ERROR_NO_MEMORY, "memory");
 }
 
-/* A message of a beginning of each length, then characters of 1 to 4 bytes up to past the end: the longest whole part fits. */
+/* A message of a beginning of each length, then characters of 1 to 4 bytes up to past the end: the
+ * longest whole part fits. */
 static void cuts_messages_between_characters(void **state) {
     static const char *const characters[] = {"a", "é", "€", "😀"};
     (void)state;
@@ -145,7 +148,7 @@ static void fits_a_message_of_511_bytes(void **state) {
     assert_string_equal(error.message, text);
 }
 
-/* ---- HTTP statuses and failures ---------------------------------------------------------------------------------------------- */
+/* ---- HTTP statuses and failures ---- */
 
 static void check_status(int32_t status, const char *words) {
     char name[32];
@@ -158,7 +161,8 @@ static void check_status(int32_t status, const char *words) {
     fixture_expect_words(name, name, error.message);
     assert_null(strstr(error.message, "("));
     error_begin(&error, NULL);
-    assert_int_equal(error_set_http_status(&error, status, "what the service said"), result_of_status(status));
+    assert_int_equal(error_set_http_status(&error, status, "what the service said"),
+                     result_of_status(status));
     snprintf(number, sizeof number, "%s\n(what the service said)", name);
     fixture_expect_error(name, &error, result_of_status(status), number);
     fixture_expect_words(name, words, error.message);
@@ -232,18 +236,20 @@ static void tells_of_each_failure(void **state) {
         fixture_expect_error("failure", &error, failures[i].failure, failures[i].words);
         assert_null(strstr(error.message, "()"));
         error_begin(&error, NULL);
-        assert_int_equal(error_set_failure(&error, failures[i].failure, "what happened"), failures[i].failure);
+        assert_int_equal(error_set_failure(&error, failures[i].failure, "what happened"),
+                         failures[i].failure);
         fixture_expect_error("failure", &error, failures[i].failure, "(what happened)");
         fixture_expect_words("failure", failures[i].words, error.message);
     }
 }
 
-/* ---- Text from elsewhere ----------------------------------------------------------------------------------------------------- */
+/* ---- Text from elsewhere ---- */
 
 #define CUT  "\xE2\x80\xA6" /* an ellipsis, where the key stood */
 #define GONE "\xEF\xBF\xBD" /* U+FFFD, where something unfit stood */
 
-static void expect_quote(const char *text, size_t length, const char *key, size_t size, const char *expected) {
+static void expect_quote(const char *text, size_t length, const char *key, size_t size,
+                         const char *expected) {
     char *exact = fixture_copy(text, length);
     char *target = malloc(size);
     assert_non_null(target);
@@ -263,7 +269,8 @@ static void quotes_text_as_it_is(void **state) {
     expect_quoted("", NULL, "");
     expect_quoted("", "k3y", "");
     expect_quoted("plain text, (50 %s)", NULL, "plain text, (50 %s)");
-    expect_quoted("Zoë Ωμέγα 用户 😀 \u00A0\uFFFF\U0010FFFF", "k3y", "Zoë Ωμέγα 用户 😀 \u00A0\uFFFF\U0010FFFF");
+    expect_quoted("Zoë Ωμέγα 用户 😀 \u00A0\uFFFF\U0010FFFF", "k3y",
+                  "Zoë Ωμέγα 用户 😀 \u00A0\uFFFF\U0010FFFF");
     expect_quoted("k3y", NULL, "k3y");
     expect_quoted("k3y", "", "k3y");
 }
@@ -313,11 +320,12 @@ static void replaces_controls(void **state) {
     (void)state;
     for (uint32_t code_point = 0; code_point < 0x2100; code_point++) {
         const bool is_space = code_point == '\t' || code_point == '\n' || code_point == '\r';
-        const bool is_bidirectional = code_point == 0x061C || code_point == 0x200E || code_point == 0x200F ||
+        const bool is_bidirectional = code_point == 0x061C || code_point == 0x200E ||
+                                      code_point == 0x200F ||
                                       (code_point >= 0x202A && code_point <= 0x202E) ||
                                       (code_point >= 0x2066 && code_point <= 0x2069);
-        const bool is_control = code_point < 0x20 || (code_point >= 0x7F && code_point < 0xA0) || code_point == 0x2028 ||
-                                code_point == 0x2029 || is_bidirectional;
+        const bool is_control = code_point < 0x20 || (code_point >= 0x7F && code_point < 0xA0) ||
+                                code_point == 0x2028 || code_point == 0x2029 || is_bidirectional;
         char character[5] = "";
         size_t length = 1;
         char text[16] = "a";

@@ -1,4 +1,5 @@
-/* test_text.c - UTF-8 against the Unicode standard's own table of well-formed sequences, and the case of ASCII alone. */
+/* test_text.c - UTF-8 against the Unicode standard's own table of well-formed sequences, and the
+ * case of ASCII alone. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -11,7 +12,8 @@
 #include "support/fixture.h"
 #include "base/text.h"
 
-/* Table 3-7 of the Unicode standard: which second bytes may follow which first ones. All further bytes are 80 to BF. */
+/* Table 3-7 of the Unicode standard: which second bytes may follow which first ones. All further
+ * bytes are 80 to BF. */
 static const struct {
     unsigned char first_low, first_high, second_low, second_high;
     size_t length;
@@ -27,7 +29,8 @@ static size_t expected_length(const unsigned char *bytes, size_t length) {
             continue;
         }
         if (well_formed[i].length > length ||
-            (well_formed[i].length > 1 && (bytes[1] < well_formed[i].second_low || bytes[1] > well_formed[i].second_high))) {
+            (well_formed[i].length > 1 &&
+             (bytes[1] < well_formed[i].second_low || bytes[1] > well_formed[i].second_high))) {
             return 0;
         }
         for (size_t at = 2; at < well_formed[i].length; at++) {
@@ -99,8 +102,10 @@ static void reads_each_code_point(void **state) {
         unsigned char bytes[4];
         uint32_t read = 0;
         const size_t length = encode(code_point, bytes);
-        const bool is_scalar = code_point < 0x110000 && !(code_point >= 0xD800 && code_point <= 0xDFFF);
-        assert_int_equal(text_decode_utf8((const char *)bytes, length, &read), is_scalar ? length : 0);
+        const bool is_scalar =
+            code_point < 0x110000 && !(code_point >= 0xD800 && code_point <= 0xDFFF);
+        assert_int_equal(text_decode_utf8((const char *)bytes, length, &read),
+                         is_scalar ? length : 0);
         if (is_scalar) {
             assert_int_equal(read, code_point);
         }
@@ -120,7 +125,8 @@ static void ignores_the_case_of_ascii_letters_only(void **state) {
             const char left_text[] = {(char)left};
             const char right_text[] = {(char)right};
             const int low = left < right ? left : right;
-            const bool is_same = left == right || (low >= 'A' && low <= 'Z' && (left == right + 32 || right == left + 32));
+            const bool is_same = left == right || (low >= 'A' && low <= 'Z' &&
+                                                   (left == right + 32 || right == left + 32));
             assert_int_equal(text_equals_ignoring_case(left_text, right_text, 1), is_same);
         }
     }
@@ -137,8 +143,10 @@ static void compares_no_more_than_the_length(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(reads_exactly_the_well_formed_sequences), cmocka_unit_test(reads_each_code_point),
-        cmocka_unit_test(reads_nothing_from_an_empty_text),        cmocka_unit_test(ignores_the_case_of_ascii_letters_only),
+        cmocka_unit_test(reads_exactly_the_well_formed_sequences),
+        cmocka_unit_test(reads_each_code_point),
+        cmocka_unit_test(reads_nothing_from_an_empty_text),
+        cmocka_unit_test(ignores_the_case_of_ascii_letters_only),
         cmocka_unit_test(compares_no_more_than_the_length),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,4 +1,5 @@
-/* baseline_decode.c - by hand: cJSON reads the whole text, one pass over the members fills the struct, one block holds it all. */
+/* baseline_decode.c - by hand: cJSON reads the whole text, one pass over the members fills the
+ * struct, one block holds it all. */
 #include "baseline.h"
 
 #include <stdlib.h>
@@ -7,7 +8,7 @@
 
 #include <cjson/cJSON.h>
 
-/* ---- Dates ------------------------------------------------------------------------------------------------------------------- */
+/* ---- Dates ---- */
 
 static bool read_digits(const char *text, int count, int *number) {
     *number = 0;
@@ -40,9 +41,11 @@ static bool read_offset(const char *text, int *seconds) {
 static bool read_time(const char *text, int64_t *unix_seconds) {
     struct tm parts = {0};
     int offset = 0;
-    if (!read_digits(text, 4, &parts.tm_year) || text[4] != '-' || !read_digits(text + 5, 2, &parts.tm_mon) || text[7] != '-' ||
-        !read_digits(text + 8, 2, &parts.tm_mday) || text[10] != 'T' || !read_digits(text + 11, 2, &parts.tm_hour) ||
-        text[13] != ':' || !read_digits(text + 14, 2, &parts.tm_min) || text[16] != ':' ||
+    if (!read_digits(text, 4, &parts.tm_year) || text[4] != '-' ||
+        !read_digits(text + 5, 2, &parts.tm_mon) || text[7] != '-' ||
+        !read_digits(text + 8, 2, &parts.tm_mday) || text[10] != 'T' ||
+        !read_digits(text + 11, 2, &parts.tm_hour) || text[13] != ':' ||
+        !read_digits(text + 14, 2, &parts.tm_min) || text[16] != ':' ||
         !read_digits(text + 17, 2, &parts.tm_sec)) {
         return false;
     }
@@ -59,7 +62,7 @@ static bool read_time(const char *text, int64_t *unix_seconds) {
     return true;
 }
 
-/* ---- Values ------------------------------------------------------------------------------------------------------------------ */
+/* ---- Values ---- */
 
 /* Copies a string to where the next one goes. NULL for null. */
 static const char *copy_string(const cJSON *item, char **free_text) {
@@ -78,7 +81,8 @@ static void read_date(struct floor_date *date, const cJSON *item, char **free_te
 }
 
 static enum floor_status status_of(const char *text) {
-    static const char *const names[] = {"", "Active", "Paused", "Finished", "Inactive", "OutOfOffice"};
+    static const char *const names[] = {"",         "Active",   "Paused",
+                                        "Finished", "Inactive", "OutOfOffice"};
     for (int i = FLOOR_ACTIVE; text != NULL && i <= FLOOR_OUT_OF_OFFICE; i++) {
         if (strcmp(text, names[i]) == 0) {
             return (enum floor_status)i;
@@ -91,7 +95,8 @@ static enum floor_sub_status sub_status_of(const char *text) {
     if (text != NULL && strcmp(text, "None") == 0) {
         return FLOOR_NONE;
     }
-    return text != NULL && strcmp(text, "AutoReplied") == 0 ? FLOOR_AUTO_REPLIED : FLOOR_SUB_STATUS_UNKNOWN;
+    return text != NULL && strcmp(text, "AutoReplied") == 0 ? FLOOR_AUTO_REPLIED
+                                                            : FLOOR_SUB_STATUS_UNKNOWN;
 }
 
 static void read_optional_id(bool *has, int64_t *id, const cJSON *item) {
@@ -141,10 +146,12 @@ static void read_member(struct floor_contact *contact, const cJSON *item, char *
     }
 }
 
-/* Strings never become longer by decoding: twice the text's length holds the text and all of them. */
+/* Strings never become longer by decoding: twice the text's length holds the text and all of them.
+ */
 struct floor_contact *floor_decode(const char *json, size_t length) {
     cJSON *document = cJSON_ParseWithLength(json, length);
-    struct floor_contact *contact = cJSON_IsObject(document) ? malloc(sizeof *contact + 2 * length + 2) : NULL;
+    struct floor_contact *contact =
+        cJSON_IsObject(document) ? malloc(sizeof *contact + 2 * length + 2) : NULL;
     if (contact != NULL) {
         const cJSON *item = NULL;
         char *text = (char *)(contact + 1);

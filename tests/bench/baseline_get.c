@@ -1,4 +1,5 @@
-/* baseline_get.c - by hand: one easy handle for one request at a time, a multi handle over 32 of them for many. */
+/* baseline_get.c - by hand: one easy handle for one request at a time, a multi handle over 32 of
+ * them for many. */
 #include "baseline.h"
 
 #include <inttypes.h>
@@ -8,8 +9,7 @@
 
 #include <curl/curl.h>
 
-/* ---- A handle and what it receives ---------------------------------------------------------------------------------------------
- */
+/* ---- A handle and what it receives ---- */
 
 struct body {
     char *bytes;
@@ -40,13 +40,15 @@ static size_t on_body(char *bytes, size_t size, size_t count, void *user_data) {
 }
 
 static struct curl_slist *make_headers(void) {
-    struct curl_slist *headers = curl_slist_append(NULL, "X-API-Key: 0123456789abcdef0123456789abcdef");
+    struct curl_slist *headers =
+        curl_slist_append(NULL, "X-API-Key: 0123456789abcdef0123456789abcdef");
     headers = curl_slist_append(headers, "Accept: application/json");
     return curl_slist_append(headers, "User-Agent: bench/1.0 libcurl/" LIBCURL_VERSION);
 }
 
 /* The options that stay. No proxy, since the library uses none to a server on the same machine. */
-static bool open_transfer(struct transfer *transfer, struct curl_slist *headers, const char *ca_file) {
+static bool open_transfer(struct transfer *transfer, struct curl_slist *headers,
+                          const char *ca_file) {
     CURL *easy = curl_easy_init();
     if (easy == NULL) {
         return false;
@@ -71,9 +73,11 @@ static void close_transfer(struct transfer *transfer) {
     free(transfer->body.bytes);
 }
 
-static void prepare(struct transfer *transfer, const char *base_url, int64_t sequence_id, int64_t contact_id) {
+static void prepare(struct transfer *transfer, const char *base_url, int64_t sequence_id,
+                    int64_t contact_id) {
     char url[256];
-    snprintf(url, sizeof url, "%s/sequences/%" PRId64 "/contacts/%" PRId64, base_url, sequence_id, contact_id);
+    snprintf(url, sizeof url, "%s/sequences/%" PRId64 "/contacts/%" PRId64, base_url, sequence_id,
+             contact_id);
     curl_easy_setopt(transfer->easy, CURLOPT_URL, url);
     transfer->body.length = 0;
 }
@@ -81,11 +85,12 @@ static void prepare(struct transfer *transfer, const char *base_url, int64_t seq
 static struct floor_contact *contact_of(const struct transfer *transfer, CURLcode code) {
     long status = 0;
     curl_easy_getinfo(transfer->easy, CURLINFO_RESPONSE_CODE, &status);
-    return code == CURLE_OK && status == 200 ? floor_decode(transfer->body.bytes, transfer->body.length) : NULL;
+    return code == CURLE_OK && status == 200
+               ? floor_decode(transfer->body.bytes, transfer->body.length)
+               : NULL;
 }
 
-/* ---- One by one ----------------------------------------------------------------------------------------------------------------
- */
+/* ---- One by one ---- */
 
 struct floor_getter {
     const char *base_url;
@@ -106,7 +111,8 @@ struct floor_getter *floor_open(const char *base_url, const char *ca_file) {
     return getter;
 }
 
-struct floor_contact *floor_get(struct floor_getter *getter, int64_t sequence_id, int64_t contact_id) {
+struct floor_contact *floor_get(struct floor_getter *getter, int64_t sequence_id,
+                                int64_t contact_id) {
     prepare(&getter->transfer, getter->base_url, sequence_id, contact_id);
     return contact_of(&getter->transfer, curl_easy_perform(getter->transfer.easy));
 }
@@ -117,8 +123,7 @@ void floor_close(struct floor_getter *getter) {
     free(getter);
 }
 
-/* ---- Many at a time ------------------------------------------------------------------------------------------------------------
- */
+/* ---- Many at a time ---- */
 
 struct floor_multi {
     CURLM *multi;
@@ -168,7 +173,8 @@ struct batch {
 static void begin_next(struct batch *batch, struct transfer *transfer) {
     if (batch->next < batch->count) {
         transfer->index = batch->next++;
-        prepare(transfer, batch->multi->base_url, batch->sequence_id, batch->contact_ids[transfer->index]);
+        prepare(transfer, batch->multi->base_url, batch->sequence_id,
+                batch->contact_ids[transfer->index]);
         curl_multi_add_handle(batch->multi->multi, transfer->easy);
     }
 }
@@ -177,7 +183,8 @@ static void begin_next(struct batch *batch, struct transfer *transfer) {
 static size_t take_finished(struct batch *batch) {
     size_t finished = 0;
     int left = 0;
-    for (const CURLMsg *message = NULL; (message = curl_multi_info_read(batch->multi->multi, &left)) != NULL; finished++) {
+    for (const CURLMsg *message = NULL;
+         (message = curl_multi_info_read(batch->multi->multi, &left)) != NULL; finished++) {
         char *private = NULL;
         const CURLcode code = message->data.result;
         curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &private);
@@ -189,8 +196,8 @@ static size_t take_finished(struct batch *batch) {
     return finished;
 }
 
-bool floor_multi_get(struct floor_multi *multi, int64_t sequence_id, const int64_t *contact_ids, size_t count,
-                     floor_contact_fn on_contact, void *user_data) {
+bool floor_multi_get(struct floor_multi *multi, int64_t sequence_id, const int64_t *contact_ids,
+                     size_t count, floor_contact_fn on_contact, void *user_data) {
     struct batch batch = {multi, sequence_id, contact_ids, count, 0, on_contact, user_data};
     size_t finished = 0;
     int running = 0;

@@ -1,5 +1,6 @@
-/* bench.c - the program: prints the table, or does one work for a count that is taken from outside. Run by run.sh, in a folder that
- * holds what it reads: ca.pem, contact.json, count_allocations.so and the stripped replyio.so.
+/* bench.c - the program: prints the table, or does one work for a count that is taken from outside.
+ * Run by run.sh, in a folder that holds what it reads: ca.pem, contact.json, count_allocations.so
+ * and the stripped replyio.so.
  *
  *     bench table <first port>
  *     bench cost <first port> <side> <work> <count>

@@ -1,4 +1,5 @@
-/* check.h - the end of the program where something does not go as it must: half a measurement is none. */
+/* check.h - the end of the program where something does not go as it must: half a measurement is
+ * none. */
 #ifndef BENCH_CHECK_H
 #define BENCH_CHECK_H
 

@@ -1,5 +1,5 @@
-/* cost.c - what noise does not touch: this program runs itself under valgrind, with its allocations counted, or alone for its
- * memory. */
+/* cost.c - what noise does not touch: this program runs itself under valgrind, with its allocations
+ * counted, or alone for its memory. */
 #include "cost.h"
 
 #include <stdio.h>
@@ -10,14 +10,15 @@
 
 enum { FEW = 100, MANY_MORE = 600, MEMORY_BEFORE = 2000, MEMORY_AFTER = 40000, REPEATS = 3 };
 
-/* ---- The runs ------------------------------------------------------------------------------------------------------------------
- */
+/* ---- The runs ---- */
 
 /* The number that a command prints after a mark. */
 static double number_printed(const char *command, const char *mark) {
     char line[512];
     double number = -1;
-    FILE *output = popen(command, "r"); /* NOLINT(cert-env33-c): the command is made here, of nothing from elsewhere */
+    FILE *output =
+        popen(command,
+              "r"); /* NOLINT(cert-env33-c): the command is made here, of nothing from elsewhere */
     check(output != NULL, "no program can be started");
     while (fgets(line, sizeof line, output) != NULL) {
         const char *at = strstr(line, mark);
@@ -29,11 +30,11 @@ static double number_printed(const char *command, const char *mark) {
     return number;
 }
 
-static double cost_of_run(const struct program *program, const char *counter, const char *mark, enum side side, enum work_kind kind,
-                          int count) {
+static double cost_of_run(const struct program *program, const char *counter, const char *mark,
+                          enum side side, enum work_kind kind, int count) {
     char command[1024];
-    snprintf(command, sizeof command, "%s '%s' cost %d %d %d %d 2>&1", counter, program->path, (int)program->port, (int)side,
-             (int)kind, count);
+    snprintf(command, sizeof command, "%s '%s' cost %d %d %d %d 2>&1", counter, program->path,
+             (int)program->port, (int)side, (int)kind, count);
     return number_printed(command, mark);
 }
 
@@ -43,37 +44,41 @@ static double median_of_three(const double numbers[REPEATS]) {
     return numbers[2] < least ? least : numbers[2] > most ? most : numbers[2];
 }
 
-/* The median of some differences: how often a transfer must wait for the server varies a little from run to run. */
-static double cost_of_contact(const struct program *program, const char *counter, const char *mark, enum side side,
-                              enum work_kind kind) {
+/* The median of some differences: how often a transfer must wait for the server varies a little
+ * from run to run. */
+static double cost_of_contact(const struct program *program, const char *counter, const char *mark,
+                              enum side side, enum work_kind kind) {
     double costs[REPEATS];
     for (int i = 0; i < REPEATS; i++) {
         const double more = cost_of_run(program, counter, mark, side, kind, MANY_MORE);
-        costs[i] = (more - cost_of_run(program, counter, mark, side, kind, FEW)) / (MANY_MORE - FEW);
+        costs[i] =
+            (more - cost_of_run(program, counter, mark, side, kind, FEW)) / (MANY_MORE - FEW);
     }
     return median_of_three(costs);
 }
 
 double instructions_of(const struct program *program, enum side side, enum work_kind kind) {
-    return cost_of_contact(program, "valgrind --tool=callgrind --callgrind-out-file=/dev/null", "Collected : ", side, kind);
+    return cost_of_contact(program, "valgrind --tool=callgrind --callgrind-out-file=/dev/null",
+                           "Collected : ", side, kind);
 }
 
 double allocations_of(const struct program *program, enum side side, enum work_kind kind) {
-    return cost_of_contact(program, "LD_PRELOAD=./count_allocations.so", "allocations: ", side, kind);
+    return cost_of_contact(program, "LD_PRELOAD=./count_allocations.so", "allocations: ", side,
+                           kind);
 }
 
 double memory_growth_of(const struct program *program, enum side side) {
     char command[1024];
     double growths[REPEATS];
-    snprintf(command, sizeof command, "'%s' memory %d %d 2>&1", program->path, (int)program->port, (int)side);
+    snprintf(command, sizeof command, "'%s' memory %d %d 2>&1", program->path, (int)program->port,
+             (int)side);
     for (int i = 0; i < REPEATS; i++) {
         growths[i] = number_printed(command, "growth: ");
     }
     return median_of_three(growths);
 }
 
-/* ---- Inside a run --------------------------------------------------------------------------------------------------------------
- */
+/* ---- Inside a run ---- */
 
 void cost_run(enum side side, enum work_kind kind, const struct setting *setting, size_t count) {
     const struct work *work = work_of(side, kind);

@@ -9,76 +9,86 @@
 #include "relay.h"
 #include "table.h"
 
-enum { ONE_BY_ONE_COUNT = 3000, MANY_COUNT = 4000, FAR_COUNT = 1000, THREADS_COUNT = 8000, DECODE_COUNT = 20000 };
+enum {
+    ONE_BY_ONE_COUNT = 3000,
+    MANY_COUNT = 4000,
+    FAR_COUNT = 1000,
+    THREADS_COUNT = 8000,
+    DECODE_COUNT = 20000
+};
 
 static const double far_round_trip_seconds = 0.020;
 
 void set_server(struct setting *setting, enum server_port server_port, uint16_t port) {
-    snprintf(setting->base_url, sizeof setting->base_url, "%s://127.0.0.1:%d/v4", server_port == PORT_HTTP ? "http" : "https",
-             (int)port);
+    snprintf(setting->base_url, sizeof setting->base_url, "%s://127.0.0.1:%d/v4",
+             server_port == PORT_HTTP ? "http" : "https", (int)port);
 }
 
-/* ---- Lines of several rounds ---------------------------------------------------------------------------------------------------
- */
+/* ---- Lines of several rounds ---- */
 
-static void take_ratios(const double above[ROUND_COUNT], const double below[ROUND_COUNT], double ratios[ROUND_COUNT]) {
+static void take_ratios(const double above[ROUND_COUNT], const double below[ROUND_COUNT],
+                        double ratios[ROUND_COUNT]) {
     for (int i = 0; i < ROUND_COUNT; i++) {
         ratios[i] = above[i] / below[i];
     }
 }
 
 /* Contacts a second: the ratio is that of the floor's seconds to the library's. */
-static void print_rate(const char *figure, const struct rounds *rounds, enum target_kind target_kind, double target) {
+static void print_rate(const char *figure, const struct rounds *rounds,
+                       enum target_kind target_kind, double target) {
     double ratios[ROUND_COUNT];
     take_ratios(rounds->seconds[FLOOR], rounds->seconds[LIBRARY], ratios);
     table_print(&(struct line){figure, "/s", 1 / spread_of(rounds->seconds[FLOOR]).median,
-                               1 / spread_of(rounds->seconds[LIBRARY]).median, spread_of(ratios), target_kind, target});
+                               1 / spread_of(rounds->seconds[LIBRARY]).median, spread_of(ratios),
+                               target_kind, target});
 }
 
 /* Seconds of some kind for each contact, in microseconds. */
-static void print_time(const char *figure, const double seconds[SIDE_COUNT][ROUND_COUNT], double target) {
+static void print_time(const char *figure, const double seconds[SIDE_COUNT][ROUND_COUNT],
+                       double target) {
     double ratios[ROUND_COUNT];
     take_ratios(seconds[LIBRARY], seconds[FLOOR], ratios);
-    table_print(&(struct line){figure, "us", 1e6 * spread_of(seconds[FLOOR]).median, 1e6 * spread_of(seconds[LIBRARY]).median,
-                               spread_of(ratios), RATIO_AT_MOST, target});
+    table_print(&(struct line){figure, "us", 1e6 * spread_of(seconds[FLOOR]).median,
+                               1e6 * spread_of(seconds[LIBRARY]).median, spread_of(ratios),
+                               RATIO_AT_MOST, target});
 }
 
-/* ---- Lines of one number -------------------------------------------------------------------------------------------------------
- */
+/* ---- Lines of one number ---- */
 
 static struct spread exactly(double ratio) {
     return (struct spread){ratio, ratio, ratio};
 }
 
-static void print_instructions(const char *figure, const struct program *program, enum work_kind kind, double target) {
+static void print_instructions(const char *figure, const struct program *program,
+                               enum work_kind kind, double target) {
     const double floor = instructions_of(program, FLOOR, kind);
     const double library = instructions_of(program, LIBRARY, kind);
-    table_print(&(struct line){figure, "", floor, library, exactly(library / floor), RATIO_AT_MOST, target});
+    table_print(&(struct line){figure, "", floor, library, exactly(library / floor), RATIO_AT_MOST,
+                               target});
 }
 
 static void print_allocations(const struct program *program) {
     const double floor = allocations_of(program, FLOOR, ONE_BY_ONE);
     const double library = allocations_of(program, LIBRARY, ONE_BY_ONE);
-    table_print(&(struct line){"one by one, http: heap allocations a request", "", floor, library, exactly(library / floor),
-                               LIBRARY_AT_MOST, 64});
+    table_print(&(struct line){"one by one, http: heap allocations a request", "", floor, library,
+                               exactly(library / floor), LIBRARY_AT_MOST, 64});
 }
 
 static void print_memory_growth(const struct program *program) {
     const double floor = memory_growth_of(program, FLOOR);
     const double library = memory_growth_of(program, LIBRARY);
-    table_print(&(struct line){"many: memory growth from 2,000 to 40,000 contacts", "KiB", floor, library, exactly(0),
-                               LIBRARY_AT_MOST, 976});
+    table_print(&(struct line){"many: memory growth from 2,000 to 40,000 contacts", "KiB", floor,
+                               library, exactly(0), LIBRARY_AT_MOST, 976});
 }
 
 static void print_size(void) {
     struct stat library;
     check(stat("./replyio.so", &library) == 0, "the stripped library is missing");
-    table_print(
-        &(struct line){"shared library, stripped", "KiB", -1, (double)library.st_size / 1024, exactly(0), LIBRARY_AT_MOST, 64});
+    table_print(&(struct line){"shared library, stripped", "KiB", -1,
+                               (double)library.st_size / 1024, exactly(0), LIBRARY_AT_MOST, 64});
 }
 
-/* ---- The figures ---------------------------------------------------------------------------------------------------------------
- */
+/* ---- The figures ---- */
 
 static void print_one_by_one(const struct program *program, struct setting *setting) {
     static const struct {
@@ -90,7 +100,8 @@ static void print_one_by_one(const struct program *program, struct setting *sett
         {PORT_HTTP2, "one by one, HTTP/2: requests", "one by one, HTTP/2: CPU time a request"},
     };
     for (size_t i = 0; i < sizeof servers / sizeof *servers; i++) {
-        set_server(setting, servers[i].server_port, (uint16_t)(program->port + servers[i].server_port));
+        set_server(setting, servers[i].server_port,
+                   (uint16_t)(program->port + servers[i].server_port));
         const struct rounds rounds = run_rounds(ONE_BY_ONE, setting, ONE_BY_ONE_COUNT, false);
         print_rate(servers[i].rate, &rounds, RATIO_AT_LEAST, 0.95);
         print_time(servers[i].cpu, rounds.cpu_seconds, 1.10);
@@ -109,7 +120,8 @@ static void print_many(const struct program *program, struct setting *setting) {
 static void print_far(const struct program *program, struct setting *setting) {
     const double ideal = IN_FLIGHT / far_round_trip_seconds;
     double ratios[ROUND_COUNT];
-    struct relay *relay = relay_start((uint16_t)(program->port + PORT_HTTP2), (int64_t)(far_round_trip_seconds / 2 * 1e9));
+    struct relay *relay = relay_start((uint16_t)(program->port + PORT_HTTP2),
+                                      (int64_t)(far_round_trip_seconds / 2 * 1e9));
     set_server(setting, PORT_HTTP2, relay_port(relay));
     const struct rounds rounds = run_rounds(MANY, setting, FAR_COUNT, false);
     relay_stop(relay);
@@ -117,7 +129,8 @@ static void print_far(const struct program *program, struct setting *setting) {
         ratios[i] = 1 / rounds.seconds[LIBRARY][i] / ideal;
     }
     table_print(&(struct line){"many: 1,000 contacts, 20 ms away, against the ideal", "/s", ideal,
-                               1 / spread_of(rounds.seconds[LIBRARY]).median, spread_of(ratios), RATIO_AT_LEAST, 0.90});
+                               1 / spread_of(rounds.seconds[LIBRARY]).median, spread_of(ratios),
+                               RATIO_AT_LEAST, 0.90});
     print_rate("many: 1,000 contacts, 20 ms away, against the floor", &rounds, NO_TARGET, 0);
 }
 

@@ -1,4 +1,5 @@
-/* relay.c - holds each byte back for a while: what arrives is queued with the time at which it is due, and sent on then. */
+/* relay.c - holds each byte back for a while: what arrives is queued with the time at which it is
+ * due, and sent on then. */
 #include "relay.h"
 
 #include <errno.h>
@@ -48,11 +49,12 @@ static int64_t now_ns(void) {
     return (int64_t)time.tv_sec * 1000000000 + time.tv_nsec;
 }
 
-/* ---- Connections ---------------------------------------------------------------------------------------------------------------
- */
+/* ---- Connections ---- */
 
 static struct sockaddr_in loopback(uint16_t port) {
-    return (struct sockaddr_in){.sin_family = AF_INET, .sin_port = htons(port), .sin_addr = {.s_addr = htonl(INADDR_LOOPBACK)}};
+    return (struct sockaddr_in){.sin_family = AF_INET,
+                                .sin_port = htons(port),
+                                .sin_addr = {.s_addr = htonl(INADDR_LOOPBACK)}};
 }
 
 /* Small pieces go out at once: the relay alone decides how long they take. */
@@ -69,8 +71,10 @@ static void accept_connection(struct relay *relay) {
     while (free_pipe < MOST_PIPES && relay->pipes[free_pipe].from >= 0) {
         free_pipe += 2;
     }
-    check(client >= 0 && server >= 0 && free_pipe < MOST_PIPES, "the relay has no room for a connection");
-    check(connect(server, (const struct sockaddr *)&address, sizeof address) == 0, "the relay cannot reach the server");
+    check(client >= 0 && server >= 0 && free_pipe < MOST_PIPES,
+          "the relay has no room for a connection");
+    check(connect(server, (const struct sockaddr *)&address, sizeof address) == 0,
+          "the relay cannot reach the server");
     send_at_once(client);
     send_at_once(server);
     relay->pipes[free_pipe] = (struct pipe){.from = client, .to = server};
@@ -95,8 +99,7 @@ static void close_connection(struct pipe *pipe, struct pipe *other) {
     pipe->from = other->from = -1;
 }
 
-/* ---- Bytes ---------------------------------------------------------------------------------------------------------------------
- */
+/* ---- Bytes ---- */
 
 /* Takes what has arrived. */
 static void receive(const struct relay *relay, struct pipe *pipe) {
@@ -124,7 +127,8 @@ static bool send_due(struct pipe *pipe, int64_t now) {
     while (pipe->first != NULL && pipe->first->due_ns <= now) {
         const struct chunk *chunk = pipe->first;
         for (size_t sent = 0; sent < chunk->length;) {
-            const ssize_t step = send(pipe->to, chunk->bytes + sent, chunk->length - sent, MSG_NOSIGNAL);
+            const ssize_t step =
+                send(pipe->to, chunk->bytes + sent, chunk->length - sent, MSG_NOSIGNAL);
             if (step < 0) {
                 return false;
             }
@@ -138,11 +142,10 @@ static bool send_due(struct pipe *pipe, int64_t now) {
     return true;
 }
 
-/* ---- The loop ------------------------------------------------------------------------------------------------------------------
- */
+/* ---- The loop ---- */
 
-/* While the relay holds anything it stays awake: a sleep ends late, on a virtual machine by a tenth of a millisecond, which is no
- * part of the distance. */
+/* While the relay holds anything it stays awake: a sleep ends late, on a virtual machine by a tenth
+ * of a millisecond, which is no part of the distance. */
 static int64_t time_to_wait(const struct relay *relay) {
     for (size_t i = 0; i < MOST_PIPES; i++) {
         if (relay->pipes[i].from >= 0 && relay->pipes[i].first != NULL) {
@@ -155,7 +158,8 @@ static int64_t time_to_wait(const struct relay *relay) {
 static void turn(struct relay *relay) {
     struct pollfd fds[MOST_PIPES + 1];
     for (size_t i = 0; i < MOST_PIPES; i++) {
-        fds[i] = (struct pollfd){.fd = relay->pipes[i].is_ended ? -1 : relay->pipes[i].from, .events = POLLIN};
+        fds[i] = (struct pollfd){.fd = relay->pipes[i].is_ended ? -1 : relay->pipes[i].from,
+                                 .events = POLLIN};
     }
     fds[MOST_PIPES] = (struct pollfd){.fd = relay->listener, .events = POLLIN};
     const struct timespec wait = {.tv_nsec = time_to_wait(relay)};
@@ -197,8 +201,10 @@ struct relay *relay_start(uint16_t target_port, int64_t delay_ns_each_way) {
         relay->pipes[i].from = -1;
     }
     relay->listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    check(relay->listener >= 0 && bind(relay->listener, (const struct sockaddr *)&address, sizeof address) == 0 &&
-              listen(relay->listener, MOST_PIPES) == 0 && getsockname(relay->listener, (struct sockaddr *)&address, &size) == 0,
+    check(relay->listener >= 0 &&
+              bind(relay->listener, (const struct sockaddr *)&address, sizeof address) == 0 &&
+              listen(relay->listener, MOST_PIPES) == 0 &&
+              getsockname(relay->listener, (struct sockaddr *)&address, &size) == 0,
           "the relay cannot listen");
     relay->port = ntohs(address.sin_port);
     check(pthread_create(&relay->thread, NULL, run, relay) == 0, "no thread for the relay");

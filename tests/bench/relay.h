@@ -1,4 +1,5 @@
-/* relay.h - a server far away: a relay on loopback that holds each byte back for a while, in both directions. */
+/* relay.h - a server far away: a relay on loopback that holds each byte back for a while, in both
+ * directions. */
 #ifndef BENCH_RELAY_H
 #define BENCH_RELAY_H
 

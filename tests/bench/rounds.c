@@ -35,11 +35,13 @@ struct spread spread_of(const double numbers[ROUND_COUNT]) {
     double sorted[ROUND_COUNT];
     memcpy(sorted, numbers, sizeof sorted);
     qsort(sorted, ROUND_COUNT, sizeof sorted[0], compare);
-    return (struct spread){sorted[ROUND_COUNT / 4], sorted[ROUND_COUNT / 2], sorted[ROUND_COUNT - 1 - ROUND_COUNT / 4]};
+    return (struct spread){sorted[ROUND_COUNT / 4], sorted[ROUND_COUNT / 2],
+                           sorted[ROUND_COUNT - 1 - ROUND_COUNT / 4]};
 }
 
 /* A state of NULL asks for a fresh one. */
-static void run_side(const struct work *work, void *state, const struct setting *setting, size_t count) {
+static void run_side(const struct work *work, void *state, const struct setting *setting,
+                     size_t count) {
     void *fresh = state == NULL ? work->open(setting) : NULL;
     work->run(state == NULL ? fresh : state, count);
     if (fresh != NULL) {
@@ -47,7 +49,8 @@ static void run_side(const struct work *work, void *state, const struct setting 
     }
 }
 
-struct rounds run_rounds(enum work_kind kind, const struct setting *setting, size_t count, bool is_fresh) {
+struct rounds run_rounds(enum work_kind kind, const struct setting *setting, size_t count,
+                         bool is_fresh) {
     struct rounds rounds;
     void *states[SIDE_COUNT] = {NULL, NULL};
     for (int side = 0; side < SIDE_COUNT && !is_fresh; side++) {

@@ -33,7 +33,8 @@ static void write_ratio(char *text, size_t size, const struct spread *ratio) {
     if (ratio->median <= 0) {
         text[0] = '\0';
     } else if (ratio->upper_quartile > ratio->lower_quartile) {
-        snprintf(text, size, "%.2f (%.2f-%.2f)", ratio->median, ratio->lower_quartile, ratio->upper_quartile);
+        snprintf(text, size, "%.2f (%.2f-%.2f)", ratio->median, ratio->lower_quartile,
+                 ratio->upper_quartile);
     } else {
         snprintf(text, size, "%.2f", ratio->median);
     }
@@ -45,7 +46,8 @@ static void write_target(char *text, size_t size, const struct line *line) {
     } else if (line->target_kind == LIBRARY_AT_MOST) {
         snprintf(text, size, "<= %.0f %s", line->target, line->unit);
     } else {
-        snprintf(text, size, "%s %.2f", line->target_kind == RATIO_AT_LEAST ? ">=" : "<=", line->target);
+        snprintf(text, size, "%s %.2f",
+                 line->target_kind == RATIO_AT_LEAST ? ">=" : "<=", line->target);
     }
 }
 

@@ -9,7 +9,13 @@ enum side { FLOOR, LIBRARY, SIDE_COUNT };
 
 enum work_kind { ONE_BY_ONE, MANY, THREADS, DECODE, WORK_KIND_COUNT };
 
-enum { IN_FLIGHT = 32, THREAD_COUNT = 8, MOST_CONTACTS = 40000, SEQUENCE_ID = 100, EXAMPLE_CONTACT_ID = 12345 };
+enum {
+    IN_FLIGHT = 32,
+    THREAD_COUNT = 8,
+    MOST_CONTACTS = 40000,
+    SEQUENCE_ID = 100,
+    EXAMPLE_CONTACT_ID = 12345
+};
 
 /* What a work needs to begin. */
 struct setting {
@@ -17,11 +23,13 @@ struct setting {
     const char *ca_file;
     const char *json; /* the example contact */
     size_t json_length;
-    int64_t *contact_ids; /* MOST_CONTACTS, which are there from the beginning: memory that no side is charged for */
+    int64_t *contact_ids; /* MOST_CONTACTS, which are there from the beginning: memory that no side
+                             is charged for */
 };
 
-/* A work is opened once and run any number of times, each time for a number of contacts. Each contact is checked to be the one that
- * was asked for, and freed; whatever fails ends the program. */
+/* A work is opened once and run any number of times, each time for a number of contacts. Each
+ * contact is checked to be the one that was asked for, and freed; whatever fails ends the program.
+ */
 struct work {
     void *(*open)(const struct setting *setting);
     void (*run)(void *state, size_t count);

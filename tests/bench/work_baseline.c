@@ -7,7 +7,8 @@
 #include "check.h"
 #include "baseline.h"
 
-_Static_assert((int)FLOOR_IN_FLIGHT == (int)IN_FLIGHT, "both sides have as many requests under way");
+_Static_assert((int)FLOOR_IN_FLIGHT == (int)IN_FLIGHT,
+               "both sides have as many requests under way");
 
 struct state {
     const struct setting *setting;
@@ -23,13 +24,13 @@ static struct state *open_state(const struct setting *setting) {
 }
 
 static void take(struct floor_contact *contact, int64_t contact_id) {
-    check(contact != NULL && contact->contact_id == contact_id && contact->sequence_id == SEQUENCE_ID,
+    check(contact != NULL && contact->contact_id == contact_id &&
+              contact->sequence_id == SEQUENCE_ID,
           "the floor has not got its contact");
     free(contact);
 }
 
-/* ---- One by one ----------------------------------------------------------------------------------------------------------------
- */
+/* ---- One by one ---- */
 
 static void open_getters(struct state *state, size_t count) {
     for (size_t i = 0; i < count; i++) {
@@ -64,8 +65,7 @@ static void close_getters(void *context) {
     free(state);
 }
 
-/* ---- Threads, a handle each
- * ------------------------------------------------------------------------------------------------------ */
+/* ---- Threads, a handle each ---- */
 
 struct share {
     struct floor_getter *getter;
@@ -90,15 +90,15 @@ static void run_threads(void *context, size_t count) {
     struct share shares[THREAD_COUNT];
     for (size_t i = 0; i < THREAD_COUNT; i++) {
         shares[i] = (struct share){state->getters[i], count / THREAD_COUNT};
-        check(pthread_create(&threads[i], NULL, run_share, &shares[i]) == 0, "no thread can be made");
+        check(pthread_create(&threads[i], NULL, run_share, &shares[i]) == 0,
+              "no thread can be made");
     }
     for (size_t i = 0; i < THREAD_COUNT; i++) {
         pthread_join(threads[i], NULL);
     }
 }
 
-/* ---- Many at a time ------------------------------------------------------------------------------------------------------------
- */
+/* ---- Many at a time ---- */
 
 static void *open_many(const struct setting *setting) {
     struct state *state = open_state(setting);
@@ -114,7 +114,8 @@ static void take_one_of_many(size_t index, struct floor_contact *contact, void *
 
 static void run_many(void *context, size_t count) {
     struct state *state = context;
-    check(floor_multi_get(state->multi, SEQUENCE_ID, state->setting->contact_ids, count, take_one_of_many, state),
+    check(floor_multi_get(state->multi, SEQUENCE_ID, state->setting->contact_ids, count,
+                          take_one_of_many, state),
           "the floor cannot go on");
 }
 
@@ -124,8 +125,7 @@ static void close_many(void *context) {
     free(state);
 }
 
-/* ---- Decode alone
- * ---------------------------------------------------------------------------------------------------------------- */
+/* ---- Decode alone ---- */
 
 static void *open_decode(const struct setting *setting) {
     return open_state(setting);

@@ -22,7 +22,8 @@ static void *open_decode(const struct setting *setting) {
 
 static void *open_client(const struct setting *setting) {
     struct state *state = open_decode(setting);
-    check(reply_client_create("0123456789abcdef0123456789abcdef", &state->client, NULL) == REPLY_OK &&
+    check(reply_client_create("0123456789abcdef0123456789abcdef", &state->client, NULL) ==
+                  REPLY_OK &&
               reply_client_set_base_url(state->client, setting->base_url, NULL) == REPLY_OK &&
               reply_client_set_ca_file(state->client, setting->ca_file, NULL) == REPLY_OK,
           "the library cannot begin");
@@ -31,7 +32,8 @@ static void *open_client(const struct setting *setting) {
 
 static void *open_many(const struct setting *setting) {
     struct state *state = open_client(setting);
-    check(reply_client_set_max_concurrency(state->client, IN_FLIGHT, NULL) == REPLY_OK, "the library cannot begin");
+    check(reply_client_set_max_concurrency(state->client, IN_FLIGHT, NULL) == REPLY_OK,
+          "the library cannot begin");
     return state;
 }
 
@@ -42,13 +44,13 @@ static void close_state(void *context) {
 }
 
 static void take(reply_sequence_contact *contact, int64_t contact_id) {
-    check(contact != NULL && contact->contact_id == contact_id && contact->sequence_id == SEQUENCE_ID,
+    check(contact != NULL && contact->contact_id == contact_id &&
+              contact->sequence_id == SEQUENCE_ID,
           "the library has not got its contact");
     reply_sequence_contact_free(contact);
 }
 
-/* ---- One by one ----------------------------------------------------------------------------------------------------------------
- */
+/* ---- One by one ---- */
 
 static void run_one_by_one(void *context, size_t count) {
     const struct state *state = context;
@@ -56,13 +58,14 @@ static void run_one_by_one(void *context, size_t count) {
     reply_error error;
     for (size_t i = 0; i < count; i++) {
         const int64_t contact_id = (int64_t)i + 1;
-        check(reply_get_sequence_contact(state->client, SEQUENCE_ID, contact_id, &contact, &error) == REPLY_OK, error.message);
+        check(reply_get_sequence_contact(state->client, SEQUENCE_ID, contact_id, &contact,
+                                         &error) == REPLY_OK,
+              error.message);
         take(contact, contact_id);
     }
 }
 
-/* ---- Threads on one client
- * ------------------------------------------------------------------------------------------------------- */
+/* ---- Threads on one client ---- */
 
 struct share {
     struct state *state;
@@ -86,11 +89,10 @@ static void run_threads(void *context, size_t count) {
     }
 }
 
-/* ---- Many at a time ------------------------------------------------------------------------------------------------------------
- */
+/* ---- Many at a time ---- */
 
-static int take_one_of_many(size_t index, reply_result result, reply_sequence_contact *contact, const reply_error *error,
-                            void *user_data) {
+static int take_one_of_many(size_t index, reply_result result, reply_sequence_contact *contact,
+                            const reply_error *error, void *user_data) {
     const struct state *state = user_data;
     check(result == REPLY_OK, error->message);
     take(contact, state->setting->contact_ids[index]);
@@ -100,20 +102,20 @@ static int take_one_of_many(size_t index, reply_result result, reply_sequence_co
 static void run_many(void *context, size_t count) {
     struct state *state = context;
     reply_error error;
-    check(reply_get_sequence_contacts(state->client, SEQUENCE_ID, state->setting->contact_ids, count, take_one_of_many, state,
-                                      &error) == REPLY_OK,
+    check(reply_get_sequence_contacts(state->client, SEQUENCE_ID, state->setting->contact_ids,
+                                      count, take_one_of_many, state, &error) == REPLY_OK,
           error.message);
 }
 
-/* ---- Decode alone
- * ---------------------------------------------------------------------------------------------------------------- */
+/* ---- Decode alone ---- */
 
 static void run_decode(void *context, size_t count) {
     const struct state *state = context;
     reply_sequence_contact *contact = NULL;
     reply_error error;
     for (size_t i = 0; i < count; i++) {
-        check(reply_decode_sequence_contact(state->setting->json, state->setting->json_length, &contact, &error) == REPLY_OK,
+        check(reply_decode_sequence_contact(state->setting->json, state->setting->json_length,
+                                            &contact, &error) == REPLY_OK,
               error.message);
         take(contact, EXAMPLE_CONTACT_ID);
     }

@@ -1,5 +1,6 @@
-/* test_contact.c - text to a contact. fixtures/contact/valid holds documents with each member of what they decode to,
- * fixtures/contact/refused those that are no contact with words of the message; what each field takes stands in tables here. */
+/* test_contact.c - text to a contact. fixtures/contact/valid holds documents with each member of
+ * what they decode to, fixtures/contact/refused those that are no contact with words of the
+ * message; what each field takes stands in tables here. */
 #include <locale.h>
 #include <malloc.h>
 #include <pthread.h>
@@ -24,7 +25,7 @@
 #include "support/fixture.h"
 #include "replyio.h"
 
-/* ---- A contact as text ------------------------------------------------------------------------------------------------------- */
+/* ---- A contact as text ---- */
 
 static void write_text(FILE *file, const char *member, const char *text) {
     fprintf(file, "%s=", member);
@@ -70,9 +71,12 @@ static void write_datetime(FILE *file, const char *member, const reply_datetime 
 
 static const char *status_word(reply_contact_status status) {
     static const char *const words[] = {
-        [REPLY_CONTACT_STATUS_UNKNOWN] = "UNKNOWN",   [REPLY_CONTACT_STATUS_ACTIVE] = "ACTIVE",
-        [REPLY_CONTACT_STATUS_PAUSED] = "PAUSED",     [REPLY_CONTACT_STATUS_FINISHED] = "FINISHED",
-        [REPLY_CONTACT_STATUS_INACTIVE] = "INACTIVE", [REPLY_CONTACT_STATUS_OUT_OF_OFFICE] = "OUT_OF_OFFICE",
+        [REPLY_CONTACT_STATUS_UNKNOWN] = "UNKNOWN",
+        [REPLY_CONTACT_STATUS_ACTIVE] = "ACTIVE",
+        [REPLY_CONTACT_STATUS_PAUSED] = "PAUSED",
+        [REPLY_CONTACT_STATUS_FINISHED] = "FINISHED",
+        [REPLY_CONTACT_STATUS_INACTIVE] = "INACTIVE",
+        [REPLY_CONTACT_STATUS_OUT_OF_OFFICE] = "OUT_OF_OFFICE",
     };
     assert_in_range(status, 0, REPLY_CONTACT_STATUS_OUT_OF_OFFICE);
     return words[status];
@@ -131,9 +135,10 @@ static char *dump(const reply_sequence_contact *contact) {
     return text;
 }
 
-/* ---- Decoding ---------------------------------------------------------------------------------------------------------------- */
+/* ---- Decoding ---- */
 
-/* Decodes a copy of the text at its exact size, which is gone afterwards: the contact must not need it. */
+/* Decodes a copy of the text at its exact size, which is gone afterwards: the contact must not need
+ * it. */
 static reply_sequence_contact *decode(const char *name, const char *text, size_t length) {
     reply_sequence_contact *contact = NULL;
     reply_error error;
@@ -162,7 +167,8 @@ static void expect_refusal(const char *name, const char *text, size_t length, co
     assert_null(contact);
     fixture_expect_error(name, &error, REPLY_ERROR_INVALID_RESPONSE, words);
     contact = (reply_sequence_contact *)&contact;
-    assert_int_equal(reply_decode_sequence_contact(exact, length, &contact, NULL), REPLY_ERROR_INVALID_RESPONSE);
+    assert_int_equal(reply_decode_sequence_contact(exact, length, &contact, NULL),
+                     REPLY_ERROR_INVALID_RESPONSE);
     assert_null(contact);
     free(exact);
 }
@@ -209,7 +215,8 @@ static void check_each_cut(const struct fixture_case *fixture) {
         while (((unsigned char)fixture->bytes[offset] & 0xC0) == 0x80) {
             offset--;
         }
-        snprintf(words, sizeof words, "not JSON\nat byte %zu %s", offset, offset == cut ? "(the text ends too early)" : "(");
+        snprintf(words, sizeof words, "not JSON\nat byte %zu %s", offset,
+                 offset == cut ? "(the text ends too early)" : "(");
         expect_refusal(fixture->name, fixture->bytes, cut, words);
     }
 }
@@ -238,7 +245,7 @@ static void keeps_what_stands_around_the_object(void **state) {
     free(bytes);
 }
 
-/* ---- What each field takes --------------------------------------------------------------------------------------------------- */
+/* ---- What each field takes ---- */
 
 enum type { INT64, INT32, BOOLEAN, DOUBLE, STRING, STATUS, SUB_STATUS, DATETIME };
 
@@ -269,8 +276,8 @@ static const struct field {
 
 enum { FIELD_COUNT = sizeof fields / sizeof *fields };
 
-/* A contact in which the field index has this name and this value (NULL: it is left out), with more text as its last member (NULL:
- * none). The caller frees it. */
+/* A contact in which the field index has this name and this value (NULL: it is left out), with more
+ * text as its last member (NULL: none). The caller frees it. */
 static char *make_contact(size_t index, const char *name, const char *value, const char *more) {
     char *text = NULL;
     size_t size = 0;
@@ -280,7 +287,8 @@ static char *make_contact(size_t index, const char *name, const char *value, con
     fputc('{', file);
     for (size_t i = 0; i < FIELD_COUNT; i++) {
         if (i != index || value != NULL) {
-            fprintf(file, "%s\"%s\":%s", separator, i == index ? name : fields[i].name, i == index ? value : fields[i].value);
+            fprintf(file, "%s\"%s\":%s", separator, i == index ? name : fields[i].name,
+                    i == index ? value : fields[i].value);
             separator = ",";
         }
     }
@@ -308,7 +316,8 @@ static void refuse_with(size_t index, const char *value, const char *fault) {
     free(text);
 }
 
-/* Whether the members of the field are those of null, and no others differ from a contact where it is given. */
+/* Whether the members of the field are those of null, and no others differ from a contact where it
+ * is given. */
 static void expect_null_member(size_t index, const char *value) {
     reply_sequence_contact *contact = decode_with(index, value);
     const char *const texts[FIELD_COUNT] = {
@@ -321,8 +330,9 @@ static void expect_null_member(size_t index, const char *value) {
         [11] = contact->moving_date.text,
         [12] = contact->next_send_after.text,
     };
-    const bool is_given[FIELD_COUNT] = {
-        [14] = contact->has_email_account_id, [15] = contact->has_linkedin_account_id, [16] = contact->has_icp_score};
+    const bool is_given[FIELD_COUNT] = {[14] = contact->has_email_account_id,
+                                        [15] = contact->has_linkedin_account_id,
+                                        [16] = contact->has_icp_score};
     const double score = 0.85; /* the constant itself may have more bits than a double */
     for (size_t i = 2; i < FIELD_COUNT; i++) {
         if (fields[i].may_be_null && i < 14) {
@@ -331,7 +341,8 @@ static void expect_null_member(size_t index, const char *value) {
             assert_int_equal(is_given[i], i != index);
         }
     }
-    assert_int_equal(contact->sub_status, index == 8 ? REPLY_CONTACT_SUB_STATUS_NULL : REPLY_CONTACT_SUB_STATUS_NONE);
+    assert_int_equal(contact->sub_status,
+                     index == 8 ? REPLY_CONTACT_SUB_STATUS_NULL : REPLY_CONTACT_SUB_STATUS_NONE);
     assert_int_equal(contact->email_account_id, index == 14 ? 0 : 101);
     assert_int_equal(contact->linkedin_account_id, index == 15 ? 0 : 102);
     assert_true(contact->icp_score == (index == 16 ? 0 : score));
@@ -374,15 +385,23 @@ static void takes_no_other_type(void **state) {
         enum kind kind;
         const char *value;
     } values[] = {
-        {A_BOOLEAN, "true"}, {A_BOOLEAN, "false"}, {AN_INTEGER, "0"},     {AN_INTEGER, "1"},      {AN_INTEGER, "-1"},
-        {A_NUMBER, "1.0"},   {A_NUMBER, "1e3"},    {A_NUMBER, "1E+0"},    {A_NUMBER, "0.5"},      {A_NUMBER, "-0.0"},
-        {A_STRING, "\"\""},  {A_STRING, "\"1\""},  {A_STRING, "\"a\""},   {A_STRING, "\"true\""}, {A_STRING, "\"null\""},
-        {AN_ARRAY, "[]"},    {AN_ARRAY, "[1]"},    {AN_ARRAY, "[\"a\"]"}, {AN_OBJECT, "{}"},      {AN_OBJECT, "{\"a\":1}"},
+        {A_BOOLEAN, "true"}, {A_BOOLEAN, "false"},     {AN_INTEGER, "0"},
+        {AN_INTEGER, "1"},   {AN_INTEGER, "-1"},       {A_NUMBER, "1.0"},
+        {A_NUMBER, "1e3"},   {A_NUMBER, "1E+0"},       {A_NUMBER, "0.5"},
+        {A_NUMBER, "-0.0"},  {A_STRING, "\"\""},       {A_STRING, "\"1\""},
+        {A_STRING, "\"a\""}, {A_STRING, "\"true\""},   {A_STRING, "\"null\""},
+        {AN_ARRAY, "[]"},    {AN_ARRAY, "[1]"},        {AN_ARRAY, "[\"a\"]"},
+        {AN_OBJECT, "{}"},   {AN_OBJECT, "{\"a\":1}"},
     };
     static const char *const faults[] = {
-        [INT64] = "is not an integer",    [INT32] = "is not an integer",  [BOOLEAN] = "is neither true nor false",
-        [DOUBLE] = "is not a number",     [STRING] = "is not a string",   [STATUS] = "is not a string",
-        [SUB_STATUS] = "is not a string", [DATETIME] = "is not a string",
+        [INT64] = "is not an integer",
+        [INT32] = "is not an integer",
+        [BOOLEAN] = "is neither true nor false",
+        [DOUBLE] = "is not a number",
+        [STRING] = "is not a string",
+        [STATUS] = "is not a string",
+        [SUB_STATUS] = "is not a string",
+        [DATETIME] = "is not a string",
     };
     (void)state;
     for (size_t i = 0; i < FIELD_COUNT; i++) {
@@ -404,12 +423,15 @@ static void refuses_a_field_given_twice(void **state) {
             char more[128];
             char words[128];
             snprintf(words, sizeof words, "field \"%s\" is given twice", fields[i].name);
-            snprintf(more, sizeof more, "\"%s\":%s", fields[i].name, seconds[j] != NULL ? seconds[j] : fields[i].value);
+            snprintf(more, sizeof more, "\"%s\":%s", fields[i].name,
+                     seconds[j] != NULL ? seconds[j] : fields[i].value);
             char *text = make_contact(i, fields[i].name, fields[i].value, more);
             expect_refusal(more, text, strlen(text), words);
             free(text);
-            snprintf(more, sizeof more, "\"\\u%04x%s\":null", (unsigned)fields[i].name[0], fields[i].name + 1);
-            text = make_contact(i, fields[i].name, fields[i].may_be_null ? "null" : fields[i].value, more);
+            snprintf(more, sizeof more, "\"\\u%04x%s\":null", (unsigned)fields[i].name[0],
+                     fields[i].name + 1);
+            text = make_contact(i, fields[i].name, fields[i].may_be_null ? "null" : fields[i].value,
+                                more);
             expect_refusal(more, text, strlen(text), words);
             free(text);
         }
@@ -435,7 +457,8 @@ static void expect_no_match(size_t index, const char *name) {
 }
 
 static void matches_names_exactly(void **state) {
-    static const char *const endings[] = {"\\u0000", "\\u0000x", " ", "x", "\\u0020", "\\ud800", "\\ufeff"};
+    static const char *const endings[] = {"\\u0000", "\\u0000x", " ",      "x",
+                                          "\\u0020", "\\ud800",  "\\ufeff"};
     (void)state;
     for (size_t i = 0; i < FIELD_COUNT; i++) {
         char name[128];
@@ -466,12 +489,14 @@ static void matches_names_after_unescaping(void **state) {
             char name[128] = "";
             for (size_t j = 0; j < length; j++) {
                 const bool is_escaped = at == length || at == j;
-                sprintf(name + strlen(name), is_escaped ? "\\u%04X" : "%c", (unsigned)fields[i].name[j]);
+                sprintf(name + strlen(name), is_escaped ? "\\u%04X" : "%c",
+                        (unsigned)fields[i].name[j]);
             }
             char *text = make_contact(i, name, "[]", NULL);
             char words[64];
             snprintf(words, sizeof words, "field \"%s\" is n", fields[i].name);
-            expect_refusal(name, text, strlen(text), words); /* of another type: the name was matched */
+            expect_refusal(name, text, strlen(text),
+                           words); /* of another type: the name was matched */
             free(text);
         }
     }
@@ -526,18 +551,20 @@ static void reads_integers_exactly(void **state) {
 }
 
 static void refuses_integers_that_do_not_fit(void **state) {
-    static const char *const values[] = {"9223372036854775808",
-                                         "-9223372036854775809",
-                                         "9223372036854775810",
-                                         "-9223372036854775810",
-                                         "9999999999999999999",
-                                         "10000000000000000000",
-                                         "18446744073709551615",
-                                         "18446744073709551616",
-                                         "-18446744073709551616",
-                                         "92233720368547758070",
-                                         "100000000000000000000000000000000000000000000000000000000000000"};
-    static const char long_value[] = "1000000000000000000000000000000000000000000000000000000000000000";
+    static const char *const values[] = {
+        "9223372036854775808",
+        "-9223372036854775809",
+        "9223372036854775810",
+        "-9223372036854775810",
+        "9999999999999999999",
+        "10000000000000000000",
+        "18446744073709551615",
+        "18446744073709551616",
+        "-18446744073709551616",
+        "92233720368547758070",
+        "100000000000000000000000000000000000000000000000000000000000000"};
+    static const char long_value[] =
+        "1000000000000000000000000000000000000000000000000000000000000000";
     (void)state;
     for (size_t i = 0; i < FIELD_COUNT; i++) {
         if (fields[i].type <= INT32) {
@@ -550,11 +577,14 @@ static void refuses_integers_that_do_not_fit(void **state) {
     }
 }
 
-/* Each is no number of JSON's, whatever the field; for those that are, an integer is not written so. */
+/* Each is no number of JSON's, whatever the field; for those that are, an integer is not written
+ * so. */
 static void refuses_other_forms_of_numbers(void **state) {
-    static const char *const not_json[] = {"01",  "-01",   "+1",  "2.",       ".5",  "-",    "1e", "1e+",
-                                           "0x1", "1_000", "NaN", "Infinity", "--1", "1.e1", "00"};
-    static const char *const not_plain[] = {"1.0", "1e3", "1E3", "1.5", "-0.0", "0e0", "10e-1", "1e400", "12345.000"};
+    static const char *const not_json[] = {"01",  "-01",      "+1",  "2.",   ".5",
+                                           "-",   "1e",       "1e+", "0x1",  "1_000",
+                                           "NaN", "Infinity", "--1", "1.e1", "00"};
+    static const char *const not_plain[] = {"1.0", "1e3",   "1E3",   "1.5",      "-0.0",
+                                            "0e0", "10e-1", "1e400", "12345.000"};
     (void)state;
     for (size_t i = 0; i < FIELD_COUNT; i++) {
         for (size_t j = 0; j < sizeof not_json / sizeof *not_json; j++) {
@@ -562,7 +592,8 @@ static void refuses_other_forms_of_numbers(void **state) {
             expect_refusal(not_json[j], text, strlen(text), "is not JSON at byte");
             free(text);
         }
-        for (size_t j = 0; j < sizeof not_plain / sizeof *not_plain && fields[i].type <= INT32; j++) {
+        for (size_t j = 0; j < sizeof not_plain / sizeof *not_plain && fields[i].type <= INT32;
+             j++) {
             refuse_with(i, not_plain[j], "is not an integer written in plain digits");
         }
     }
@@ -608,7 +639,8 @@ static void reads_scores_exactly(void **state) {
     check_scores();
     assert_int_equal(strlen(longest), 63);
     expect_score(longest, 0.1);
-    refuse_with(16, "0.10000000000000000555111512312578270211815834045410156250000000", "has over 63 characters");
+    refuse_with(16, "0.10000000000000000555111512312578270211815834045410156250000000",
+                "has over 63 characters");
     refuse_with(16, "1e309", "is not a finite number");
     refuse_with(16, "1e999", "is not a finite number");
     refuse_with(16, "-1e999", "is not a finite number");
@@ -683,7 +715,8 @@ static void refuses_strings_that_are_no_text(void **state) {
 }
 
 static void check_statuses(void) {
-    static const char *const names[] = {"Unknown", "Active", "Paused", "Finished", "Inactive", "OutOfOffice"};
+    static const char *const names[] = {"Unknown",  "Active",   "Paused",
+                                        "Finished", "Inactive", "OutOfOffice"};
     for (int status = 1; status < 6; status++) {
         for (int way = 0; way < 4; way++) {
             char value[32] = "\"";
@@ -691,7 +724,8 @@ static void check_statuses(void) {
             for (; names[status][at] != '\0'; at++) {
                 const char letter = names[status][at];
                 const bool is_upper = way == 1 || (way == 3 && at % 2 == 1);
-                value[1 + at] = way == 0 ? letter : (char)(is_upper ? letter & ~0x20 : letter | 0x20);
+                value[1 + at] =
+                    way == 0 ? letter : (char)(is_upper ? letter & ~0x20 : letter | 0x20);
             }
             strcpy(value + 1 + at, "\"");
             reply_sequence_contact *contact = decode_with(7, value);
@@ -704,8 +738,9 @@ static void check_statuses(void) {
 }
 
 static void reads_each_status(void **state) {
-    static const char *const unknown[] = {"Unknown",       "unknown", "",     "Activ", "Activee",  " Active",  "Active ",
-                                          "Out Of Office", "1",       "null", "None",  "İnactive", "ınactive", "Pauſed"};
+    static const char *const unknown[] = {
+        "Unknown",       "unknown", "",     "Activ", "Activee",  " Active",  "Active ",
+        "Out Of Office", "1",       "null", "None",  "İnactive", "ınactive", "Pauſed"};
     (void)state;
     check_statuses();
     for (size_t i = 0; i < sizeof unknown / sizeof *unknown; i++) {
@@ -763,11 +798,13 @@ static void names_each_status(void **state) {
     assert_string_equal(reply_contact_status_name(REPLY_CONTACT_STATUS_PAUSED), "Paused");
     assert_string_equal(reply_contact_status_name(REPLY_CONTACT_STATUS_FINISHED), "Finished");
     assert_string_equal(reply_contact_status_name(REPLY_CONTACT_STATUS_INACTIVE), "Inactive");
-    assert_string_equal(reply_contact_status_name(REPLY_CONTACT_STATUS_OUT_OF_OFFICE), "OutOfOffice");
+    assert_string_equal(reply_contact_status_name(REPLY_CONTACT_STATUS_OUT_OF_OFFICE),
+                        "OutOfOffice");
     assert_string_equal(reply_contact_sub_status_name(REPLY_CONTACT_SUB_STATUS_UNKNOWN), "Unknown");
     assert_string_equal(reply_contact_sub_status_name(REPLY_CONTACT_SUB_STATUS_NULL), "null");
     assert_string_equal(reply_contact_sub_status_name(REPLY_CONTACT_SUB_STATUS_NONE), "None");
-    assert_string_equal(reply_contact_sub_status_name(REPLY_CONTACT_SUB_STATUS_AUTO_REPLIED), "AutoReplied");
+    assert_string_equal(reply_contact_sub_status_name(REPLY_CONTACT_SUB_STATUS_AUTO_REPLIED),
+                        "AutoReplied");
     for (size_t i = 0; i < sizeof none / sizeof *none; i++) {
         reply_contact_status status;
         reply_contact_sub_status sub_status;
@@ -779,7 +816,7 @@ static void names_each_status(void **state) {
     assert_string_equal(reply_contact_sub_status_name((reply_contact_sub_status)4), "Unknown");
 }
 
-/* ---- Unknown members and depth ----------------------------------------------------------------------------------------------- */
+/* ---- Unknown members and depth ---- */
 
 static void ignores_a_number_of_any_length(void **state) {
     char more[4096] = "\"new\":";
@@ -807,7 +844,8 @@ static void reads_512_levels_and_no_more(void **state) {
         if (inner <= 511) {
             reply_sequence_contact_free(decode("depth", text, strlen(text)));
         } else {
-            snprintf(words, sizeof words, "not JSON at byte %zu (\n512", (size_t)(strchr(text, '[') - text) + 511);
+            snprintf(words, sizeof words, "not JSON at byte %zu (\n512",
+                     (size_t)(strchr(text, '[') - text) + 511);
             expect_refusal("depth", text, strlen(text), words);
         }
         free(text);
@@ -820,29 +858,34 @@ static void names_the_byte_of_each_control_character(void **state) {
         const char value[] = {'"', 'a', (char)byte, '"', '\0'};
         char words[64];
         char *text = make_contact(2, "email", value, NULL);
-        snprintf(words, sizeof words, "not JSON at byte %zu (a control character", (size_t)(strchr(text, byte) - text));
+        snprintf(words, sizeof words, "not JSON at byte %zu (a control character",
+                 (size_t)(strchr(text, byte) - text));
         expect_refusal("a control character", text, strlen(text), words);
         free(text);
     }
 }
 
-/* ---- Arguments, memory, threads, fork and locale ----------------------------------------------------------------------------- */
+/* ---- Arguments, memory, threads, fork and locale ---- */
 
 static void refuses_null(void **state) {
     reply_sequence_contact *contact = (reply_sequence_contact *)&contact;
     reply_error error;
     (void)state;
     fixture_spoil_error(&error);
-    assert_int_equal(reply_decode_sequence_contact(NULL, 0, &contact, &error), REPLY_ERROR_INVALID_ARGUMENT);
+    assert_int_equal(reply_decode_sequence_contact(NULL, 0, &contact, &error),
+                     REPLY_ERROR_INVALID_ARGUMENT);
     assert_null(contact);
     fixture_expect_error("json NULL", &error, REPLY_ERROR_INVALID_ARGUMENT, "json is NULL");
     contact = (reply_sequence_contact *)&contact;
-    assert_int_equal(reply_decode_sequence_contact(NULL, 5, &contact, NULL), REPLY_ERROR_INVALID_ARGUMENT);
+    assert_int_equal(reply_decode_sequence_contact(NULL, 5, &contact, NULL),
+                     REPLY_ERROR_INVALID_ARGUMENT);
     assert_null(contact);
     fixture_spoil_error(&error);
-    assert_int_equal(reply_decode_sequence_contact("{}", 2, NULL, &error), REPLY_ERROR_INVALID_ARGUMENT);
+    assert_int_equal(reply_decode_sequence_contact("{}", 2, NULL, &error),
+                     REPLY_ERROR_INVALID_ARGUMENT);
     fixture_expect_error("contact NULL", &error, REPLY_ERROR_INVALID_ARGUMENT, "contact is NULL");
-    assert_int_equal(reply_decode_sequence_contact(NULL, 0, NULL, NULL), REPLY_ERROR_INVALID_ARGUMENT);
+    assert_int_equal(reply_decode_sequence_contact(NULL, 0, NULL, NULL),
+                     REPLY_ERROR_INVALID_ARGUMENT);
     reply_sequence_contact_free(NULL);
 }
 
@@ -854,7 +897,8 @@ static void hands_out_no_contact_without_the_public_function(void **state) {
         reply_sequence_contact *contact = (reply_sequence_contact *)&contact;
         reply_error error;
         error_begin(&error, NULL);
-        assert_int_equal(decode_contact(texts[i], strlen(texts[i]), &contact, &error), REPLY_ERROR_INVALID_RESPONSE);
+        assert_int_equal(decode_contact(texts[i], strlen(texts[i]), &contact, &error),
+                         REPLY_ERROR_INVALID_RESPONSE);
         assert_null(contact);
     }
 }
@@ -883,7 +927,8 @@ static void check_one_block(const struct fixture_case *fixture) {
         }
     }
     assert_in_range((uintptr_t)contact->json, begin + sizeof *contact, end - 1);
-    assert_in_range((uintptr_t)contact->json + contact->json_length, begin + sizeof *contact, end - 1);
+    assert_in_range((uintptr_t)contact->json + contact->json_length, begin + sizeof *contact,
+                    end - 1);
     reply_sequence_contact_free(contact);
 }
 
@@ -892,8 +937,9 @@ static void makes_one_block(void **state) {
     fixture_each("contact/valid", "", check_one_block);
 }
 
-/* The largest object that a 32-bit system can have, nearly all of it one string: a contact with the text and the string would be
- * larger than a size_t can tell. The same few pages of memory stand in it again and again. */
+/* The largest object that a 32-bit system can have, nearly all of it one string: a contact with the
+ * text and the string would be larger than a size_t can tell. The same few pages of memory stand in
+ * it again and again. */
 static void refuses_a_text_that_leaves_no_room(void **state) {
     enum { PIECE = 16 * 1024 * 1024 };
     static const char beginning[] = "{\"email\":\"";
@@ -913,11 +959,13 @@ static void refuses_a_text_that_leaves_no_room(void **state) {
     memset(piece, 'a', PIECE);
     assert_int_equal(write(file, piece, PIECE), PIECE);
     for (size_t at = 0; at < mapped; at += PIECE) {
-        assert_true(mmap(text + at, PIECE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_FIXED, file, 0) != MAP_FAILED);
+        assert_true(mmap(text + at, PIECE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_FIXED, file,
+                         0) != MAP_FAILED);
     }
     memcpy(text, beginning, strlen(beginning));
     memcpy(text + length - 2, "\"}", 2);
-    assert_int_equal(reply_decode_sequence_contact(text, length, &contact, &error), REPLY_ERROR_NO_MEMORY);
+    assert_int_equal(reply_decode_sequence_contact(text, length, &contact, &error),
+                     REPLY_ERROR_NO_MEMORY);
     assert_null(contact);
     munmap(text, mapped);
     close(file);
@@ -925,18 +973,20 @@ static void refuses_a_text_that_leaves_no_room(void **state) {
 }
 
 /* Strings with escapes, which take turns behind a lock. */
-static const char escaped[] =
-    "{\"contactId\":1,\"sequenceId\":2,\"email\":\"\\u0061@b\",\"firstName\":\"\\ud83d\\ude00\",\"\\u006castName\":\"a\\tb\","
-    "\"status\":\"Activ\\u0065\",\"currentStep\":3,\"addingDate\":\"2024\\u002d03-08T10:00:00Z\",\"isOptedOut\":false}";
+static const char escaped[] = "{\"contactId\":1,\"sequenceId\":2,\"email\":\"\\u0061@b\","
+                              "\"firstName\":\"\\ud83d\\ude00\",\"\\u006castName\":\"a\\tb\","
+                              "\"status\":\"Activ\\u0065\",\"currentStep\":3,\"addingDate\":"
+                              "\"2024\\u002d03-08T10:00:00Z\",\"isOptedOut\":false}";
 
 static bool decodes_escaped(void) {
     reply_sequence_contact *contact = NULL;
     if (reply_decode_sequence_contact(escaped, strlen(escaped), &contact, NULL) != REPLY_OK) {
         return false;
     }
-    const bool is_right = strcmp(contact->email, "a@b") == 0 && strcmp(contact->first_name, "😀") == 0 &&
-                          strcmp(contact->last_name, "a\tb") == 0 && contact->status == REPLY_CONTACT_STATUS_ACTIVE &&
-                          contact->adding_date.unix_seconds == 1709892000;
+    const bool is_right =
+        strcmp(contact->email, "a@b") == 0 && strcmp(contact->first_name, "😀") == 0 &&
+        strcmp(contact->last_name, "a\tb") == 0 && contact->status == REPLY_CONTACT_STATUS_ACTIVE &&
+        contact->adding_date.unix_seconds == 1709892000;
     reply_sequence_contact_free(contact);
     return is_right;
 }
@@ -947,8 +997,8 @@ static int decode_in_child(void *unused) {
     return decodes_escaped() ? 0 : 1;
 }
 
-/* A fork while another thread is at the process's first parse. Did the library ask to be told of forks only there, this fork would
- * come while it asks. */
+/* A fork while another thread is at the process's first parse. Did the library ask to be told of
+ * forks only there, this fork would come while it asks. */
 static pid_t child_of_first_parse = -1;
 static bool is_first_parse = false;
 
@@ -969,7 +1019,8 @@ static void fork_in_another_thread(void) {
     }
 }
 
-/* A thread checker asks to be told of forks, too, before it can check anything: it must not check this. */
+/* A thread checker asks to be told of forks, too, before it can check anything: it must not check
+ * this. */
 #if defined(__clang__)
 __attribute__((disable_sanitizer_instrumentation))
 #endif
@@ -1075,13 +1126,15 @@ locale_t __wrap_newlocale(int mask, const char *name, locale_t base) {
 
 /* The locale in which numbers are read takes memory. */
 static void tells_where_there_is_no_memory_for_a_locale(void **state) {
-    static const char json[] = "{\"contactId\":1,\"sequenceId\":2,\"status\":\"Active\",\"currentStep\":3,\"addingDate\":\"\","
+    static const char json[] = "{\"contactId\":1,\"sequenceId\":2,\"status\":\"Active\","
+                               "\"currentStep\":3,\"addingDate\":\"\","
                                "\"isOptedOut\":false,\"icpScore\":0.5}";
     reply_sequence_contact *contact = NULL;
     reply_error error;
     (void)state;
     newlocale_fails = true;
-    assert_int_equal(reply_decode_sequence_contact(json, strlen(json), &contact, &error), REPLY_ERROR_NO_MEMORY);
+    assert_int_equal(reply_decode_sequence_contact(json, strlen(json), &contact, &error),
+                     REPLY_ERROR_NO_MEMORY);
     newlocale_fails = false;
     assert_null(contact);
     assert_int_equal(reply_decode_sequence_contact(json, strlen(json), &contact, &error), REPLY_OK);

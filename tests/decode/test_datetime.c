@@ -1,4 +1,5 @@
-/* test_datetime.c - RFC 3339 and HTTP dates: fixtures/datetime holds a text and what it is read as in each line. */
+/* test_datetime.c - RFC 3339 and HTTP dates: fixtures/datetime holds a text and what it is read as
+ * in each line. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -26,7 +27,8 @@ static void check_datetime(const char *text, const char *expected) {
         assert_int_equal(datetime.utc_offset_seconds, 0);
     }
     if (datetime.has_time) {
-        snprintf(actual, sizeof actual, "%lld s %d ns %s", (long long)datetime.unix_seconds, (int)datetime.nanoseconds, offset);
+        snprintf(actual, sizeof actual, "%lld s %d ns %s", (long long)datetime.unix_seconds,
+                 (int)datetime.nanoseconds, offset);
     } else {
         assert_int_equal(datetime.unix_seconds, 0);
         assert_int_equal(datetime.nanoseconds, 0);
@@ -56,7 +58,8 @@ static void reads_no_part_of_a_date(void **state) {
         assert_int_equal(datetime.has_time, is_whole);
         assert_false(datetime.has_utc_offset);
         assert_int_equal(datetime.unix_seconds, is_whole ? 1709892000 : 0);
-        assert_int_equal(datetime.nanoseconds, length >= 21 && is_whole ? nanoseconds[length - 21] : 0);
+        assert_int_equal(datetime.nanoseconds,
+                         length >= 21 && is_whole ? nanoseconds[length - 21] : 0);
     }
 }
 
@@ -79,13 +82,13 @@ static void check_day(int year, int month, int day, bool is_there, int64_t expec
     snprintf(text, sizeof text, "%04d-%02d-%02dT00:00:00Z", year, month, day);
     datetime_read(text, &datetime);
     if (datetime.has_time != is_there || datetime.unix_seconds != (is_there ? expected : 0)) {
-        fail_msg("%s: %d, %lld instead of %d, %lld", text, datetime.has_time, (long long)datetime.unix_seconds, is_there,
-                 (long long)expected);
+        fail_msg("%s: %d, %lld instead of %d, %lld", text, datetime.has_time,
+                 (long long)datetime.unix_seconds, is_there, (long long)expected);
     }
 }
 
-/* Days follow each other by 86,400 seconds over all years that four digits can write; counted by the calendar's plain rule. There
- * are no others. */
+/* Days follow each other by 86,400 seconds over all years that four digits can write; counted by
+ * the calendar's plain rule. There are no others. */
 static void counts_each_day_of_all_years(void **state) {
     static const int days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
     int64_t expected = -62167219200; /* 0000-01-01 */

@@ -1,5 +1,5 @@
-/* test_json.c - the strict scanner: fixtures/json holds texts that are JSON (y_) with what the scanner says of them, and
- * texts that are not (n_) with the byte where they stop being so. */
+/* test_json.c - the strict scanner: fixtures/json holds texts that are JSON (y_) with what the
+ * scanner says of them, and texts that are not (n_) with the byte where they stop being so. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -14,12 +14,13 @@
 #include "support/fixture.h"
 #include "decode/json.h"
 
-/* ---- Fixtures ---------------------------------------------------------------------------------------------------------------- */
+/* ---- Fixtures ---- */
 
 static const char *kind_name(enum json_kind kind) {
     static const char *const names[] = {
-        [JSON_NULL] = "null",     [JSON_FALSE] = "false", [JSON_TRUE] = "true",     [JSON_NUMBER] = "number",
-        [JSON_STRING] = "string", [JSON_ARRAY] = "array", [JSON_OBJECT] = "object",
+        [JSON_NULL] = "null",     [JSON_FALSE] = "false",   [JSON_TRUE] = "true",
+        [JSON_NUMBER] = "number", [JSON_STRING] = "string", [JSON_ARRAY] = "array",
+        [JSON_OBJECT] = "object",
     };
     return names[kind];
 }
@@ -30,24 +31,29 @@ struct report {
     size_t length;
 };
 
-static void add(struct report *report, const char *format, ...) __attribute__((format(printf, 2, 3)));
+static void add(struct report *report, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 
 static void add(struct report *report, const char *format, ...) {
     va_list arguments;
     va_start(arguments, format);
-    const int added = vsnprintf(report->text + report->length, sizeof report->text - report->length, format, arguments);
+    const int added = vsnprintf(report->text + report->length, sizeof report->text - report->length,
+                                format, arguments);
     va_end(arguments);
     assert_true(added >= 0 && report->length + (size_t)added < sizeof report->text);
     report->length += (size_t)added;
 }
 
-static void add_flags(struct report *report, const struct json_value *value, const char *separator) {
-    add(report, "%s%s%s%s%s%s", value->is_integer ? separator : "", value->is_integer ? "integer" : "",
-        value->has_escape ? separator : "", value->has_escape ? "escape" : "", value->is_not_text ? separator : "",
+static void add_flags(struct report *report, const struct json_value *value,
+                      const char *separator) {
+    add(report, "%s%s%s%s%s%s", value->is_integer ? separator : "",
+        value->is_integer ? "integer" : "", value->has_escape ? separator : "",
+        value->has_escape ? "escape" : "", value->is_not_text ? separator : "",
         value->is_not_text ? "not-text" : "");
 }
 
-static void add_member(const struct json_value *name, const struct json_value *value, void *context) {
+static void add_member(const struct json_value *name, const struct json_value *value,
+                       void *context) {
     struct report *report = context;
     assert_int_equal(name->kind, JSON_STRING);
     add(report, "%.*s", (int)name->length, name->text);
@@ -66,7 +72,8 @@ static void check_sound(const struct fixture_case *fixture) {
     if (!json_guard(fixture->bytes, fixture->length, add_member, &report, &document, &fault)) {
         fail_msg("%s: refused at byte %zu: %s", fixture->name, fault.offset, fault.reason);
     }
-    add(&whole, "%s at %zu, %zu bytes", kind_name(document.kind), (size_t)(document.text - fixture->bytes), document.length);
+    add(&whole, "%s at %zu, %zu bytes", kind_name(document.kind),
+        (size_t)(document.text - fixture->bytes), document.length);
     add_flags(&whole, &document, ", ");
     add(&whole, "\n%s", report.text);
     fixture_expect_text(fixture->name, fixture->expected, whole.text);
@@ -102,7 +109,8 @@ static void refuses_what_is_not_json(void **state) {
     fixture_each("json", "n_", check_unsound);
 }
 
-/* The text ends too early at every cut; inside a character, which is then not UTF-8, the fault is at its beginning. */
+/* The text ends too early at every cut; inside a character, which is then not UTF-8, the fault is
+ * at its beginning. */
 static void check_each_cut(const struct fixture_case *fixture) {
     size_t end = fixture->length;
     while (end > 0 && strchr(" \t\r\n", fixture->bytes[end - 1]) != NULL) {
@@ -117,7 +125,8 @@ static void check_each_cut(const struct fixture_case *fixture) {
         while (((unsigned char)fixture->bytes[offset] & 0xC0) == 0x80) {
             offset--;
         }
-        const bool is_byte_order_mark = (unsigned char)fixture->bytes[offset] == 0xEF && offset == 0;
+        const bool is_byte_order_mark =
+            (unsigned char)fixture->bytes[offset] == 0xEF && offset == 0;
         add(&expected, "at byte %zu: %s\n", offset,
             offset == cut        ? "the text ends too early"
             : is_byte_order_mark ? "no value where one must stand"
@@ -131,7 +140,7 @@ static void refuses_each_cut(void **state) {
     fixture_each("json", "y_", check_each_cut);
 }
 
-/* ---- Bytes ------------------------------------------------------------------------------------------------------------------- */
+/* ---- Bytes ---- */
 
 static bool is_json(const char *bytes, size_t length, size_t *offset) {
     struct json_value document;
@@ -156,7 +165,8 @@ static void takes_each_byte_for_what_it_is(void **state) {
         const bool is_digit = byte >= '0' && byte <= '9';
         const bool is_escape = byte != 0 && strchr("\"\\/bfnrt", byte) != NULL;
         assert_int_equal(is_json(alone, 1, &offset), is_digit);
-        assert_int_equal(is_json(in_string, 3, &offset), byte >= 0x20 && byte < 0x80 && byte != '"' && byte != '\\');
+        assert_int_equal(is_json(in_string, 3, &offset),
+                         byte >= 0x20 && byte < 0x80 && byte != '"' && byte != '\\');
         assert_int_equal(is_json(escaped, 4, &offset), is_escape);
         assert_int_equal(is_json(around, 3, &offset), is_space || is_digit);
         assert_int_equal(is_json(after, 2, &offset), is_space || is_digit);
@@ -167,7 +177,8 @@ static void names_the_byte_of_a_raw_control_character(void **state) {
     (void)state;
     for (int byte = 0; byte < 0x20; byte++) {
         const char text[] = {'{', '"', 'a', '"', ':', '"', 'b', (char)byte, '"', '}'};
-        check_fault("a control character", text, sizeof text, "at byte 7: a control character in a string\n");
+        check_fault("a control character", text, sizeof text,
+                    "at byte 7: a control character in a string\n");
     }
 }
 
@@ -177,13 +188,15 @@ static void takes_each_unicode_escape_for_what_it_is(void **state) {
     char text[16];
     (void)state;
     for (unsigned unit = 0; unit <= 0xFFFF; unit++) {
-        const int length = snprintf(text, sizeof text, unit % 2 == 0 ? "\"\\u%04x\"" : "\"\\u%04X\"", unit);
+        const int length =
+            snprintf(text, sizeof text, unit % 2 == 0 ? "\"\\u%04x\"" : "\"\\u%04X\"", unit);
         assert_true(json_guard(text, (size_t)length, NULL, NULL, &document, &fault));
         assert_true(document.has_escape);
         assert_int_equal(document.is_not_text, unit == 0 || (unit >= 0xD800 && unit <= 0xDFFF));
     }
     for (int byte = 0; byte < 256; byte++) {
-        const bool is_digit = (byte >= '0' && byte <= '9') || (byte >= 'a' && byte <= 'f') || (byte >= 'A' && byte <= 'F');
+        const bool is_digit = (byte >= '0' && byte <= '9') || (byte >= 'a' && byte <= 'f') ||
+                              (byte >= 'A' && byte <= 'F');
         for (int place = 0; place < 4; place++) {
             char escape[] = "\"\\u1111\"";
             escape[3 + place] = (char)byte;
@@ -196,23 +209,27 @@ static void takes_each_unicode_escape_for_what_it_is(void **state) {
 }
 
 static void takes_a_pair_only_of_a_high_and_a_low_surrogate(void **state) {
-    static const unsigned units[] = {0x0041, 0xD7FF, 0xD800, 0xDABC, 0xDBFF, 0xDC00, 0xDEAD, 0xDFFF, 0xE000};
+    static const unsigned units[] = {0x0041, 0xD7FF, 0xD800, 0xDABC, 0xDBFF,
+                                     0xDC00, 0xDEAD, 0xDFFF, 0xE000};
     enum { COUNT = sizeof units / sizeof *units };
     (void)state;
     for (size_t i = 0; i < COUNT * COUNT * COUNT; i++) {
-        const unsigned three[] = {units[i % COUNT], units[i / COUNT % COUNT], units[i / COUNT / COUNT]};
+        const unsigned three[] = {units[i % COUNT], units[i / COUNT % COUNT],
+                                  units[i / COUNT / COUNT]};
         struct json_value document;
         struct json_fault fault;
         char text[32];
         bool is_text = true;
         for (size_t at = 0; at < 3; at++) {
-            if (at < 2 && three[at] >= 0xD800 && three[at] <= 0xDBFF && three[at + 1] >= 0xDC00 && three[at + 1] <= 0xDFFF) {
+            if (at < 2 && three[at] >= 0xD800 && three[at] <= 0xDBFF && three[at + 1] >= 0xDC00 &&
+                three[at + 1] <= 0xDFFF) {
                 at++;
             } else {
                 is_text = is_text && !(three[at] >= 0xD800 && three[at] <= 0xDFFF);
             }
         }
-        const int length = snprintf(text, sizeof text, "\"\\u%04x\\u%04x\\u%04x\"", three[0], three[1], three[2]);
+        const int length =
+            snprintf(text, sizeof text, "\"\\u%04x\\u%04x\\u%04x\"", three[0], three[1], three[2]);
         assert_true(json_guard(text, (size_t)length, NULL, NULL, &document, &fault));
         assert_int_equal(document.is_not_text, !is_text);
     }
@@ -231,9 +248,10 @@ static void measures_a_byte_order_mark(void **state) {
     assert_int_equal(json_mark_length(" \xEF\xBB\xBF", 4), 0);
 }
 
-/* ---- Depth ------------------------------------------------------------------------------------------------------------------- */
+/* ---- Depth ---- */
 
-/* Writes opener depth times, and closer as often; a member has a value where the nesting ends. Returns the length. */
+/* Writes opener depth times, and closer as often; a member has a value where the nesting ends.
+ * Returns the length. */
 static size_t nest(char *text, const char *opener, const char *closer, size_t depth) {
     size_t length = 0;
     for (size_t i = 0; i < depth; i++) {
@@ -248,7 +266,8 @@ static size_t nest(char *text, const char *opener, const char *closer, size_t de
     return length;
 }
 
-static void check_depth(const char *beginning, const char *opener, const char *closer, const char *end, size_t levels) {
+static void check_depth(const char *beginning, const char *opener, const char *closer,
+                        const char *end, size_t levels) {
     char text[16384];
     char expected[128];
     size_t offset = 0;
@@ -258,7 +277,8 @@ static void check_depth(const char *beginning, const char *opener, const char *c
         length += (size_t)sprintf(text + length, "%s", end);
         assert_int_equal(is_json(text, length, &offset), depth == levels);
         if (depth > levels) {
-            const size_t bracket = strlen(beginning) + strlen(opener) * (depth - 1) + strcspn(opener, "[{");
+            const size_t bracket =
+                strlen(beginning) + strlen(opener) * (depth - 1) + strcspn(opener, "[{");
             sprintf(expected, "at byte %zu: a value more than 512 levels deep\n", bracket);
             check_fault("depth", text, length, expected);
         }
@@ -288,7 +308,7 @@ static void counts_depth_not_brackets(void **state) {
     assert_true(is_json(text, length, &offset));
 }
 
-/* ---- Against cJSON, which accepts all that is JSON (and more) ---------------------------------------------------------------- */
+/* ---- Against cJSON, which accepts all that is JSON (and more) ---- */
 
 /* Any numbers, the same at each run. */
 static uint32_t next_random(void) {
@@ -316,8 +336,11 @@ static void put_one_of(struct draft *draft, const char *const *texts, size_t cou
 static void put_value(struct draft *draft, int depth) {
     static const char *const spaces[] = {"", "", " ", "\n", "\t \r"};
     static const char *const scalars[] = {
-        "null",   "true", "false", "0",     "-0",          "17",           "-1.25e+2",           "1E3",        "0.5",
-        "123456", "\"\"", "\"a\"", "\"é\"", "\"\\n\\\"\"", "\"\\u00e9x\"", "\"\\uD83D\\uDE00\"", "\"[{\\\\\"", "\"😀\"",
+        "null",       "true",        "false",        "0",
+        "-0",         "17",          "-1.25e+2",     "1E3",
+        "0.5",        "123456",      "\"\"",         "\"a\"",
+        "\"é\"",      "\"\\n\\\"\"", "\"\\u00e9x\"", "\"\\uD83D\\uDE00\"",
+        "\"[{\\\\\"", "\"😀\"",
     };
     static const char *const names[] = {"\"a\"", "\"\"", "\"b\\u0063\"", "\"ключ\"", "\"a b\""};
     const uint32_t choice = depth > 3 ? 2 : next_random() % 4;
@@ -349,12 +372,14 @@ struct walk {
 
 static bool is_of_kind(const cJSON *item, enum json_kind kind) {
     const int types[] = {
-        [JSON_NULL] = cJSON_NULL,     [JSON_FALSE] = cJSON_False, [JSON_TRUE] = cJSON_True,    [JSON_NUMBER] = cJSON_Number,
-        [JSON_STRING] = cJSON_String, [JSON_ARRAY] = cJSON_Array, [JSON_OBJECT] = cJSON_Object};
+        [JSON_NULL] = cJSON_NULL,     [JSON_FALSE] = cJSON_False,   [JSON_TRUE] = cJSON_True,
+        [JSON_NUMBER] = cJSON_Number, [JSON_STRING] = cJSON_String, [JSON_ARRAY] = cJSON_Array,
+        [JSON_OBJECT] = cJSON_Object};
     return (item->type & 0xFF) == types[kind];
 }
 
-static void compare_member(const struct json_value *name, const struct json_value *value, void *context) {
+static void compare_member(const struct json_value *name, const struct json_value *value,
+                           void *context) {
     struct walk *walk = context;
     assert_non_null(walk->next);
     assert_true(is_of_kind(walk->next, value->kind));
@@ -372,7 +397,8 @@ static void compare_member(const struct json_value *name, const struct json_valu
     walk->next = walk->next->next;
 }
 
-/* Returns whether the scanner accepted the text, which cJSON then must accept, too, with the same members. */
+/* Returns whether the scanner accepted the text, which cJSON then must accept, too, with the same
+ * members. */
 static bool compare_with_cjson(const struct draft *draft) {
     struct json_value document;
     struct json_fault fault;
@@ -387,15 +413,17 @@ static bool compare_with_cjson(const struct draft *draft) {
     struct walk walk = {.next = item->child};
     assert_true(is_of_kind(item, document.kind));
     if (document.kind == JSON_OBJECT) {
-        assert_true(json_guard(draft->text, draft->length, compare_member, &walk, &document, &fault));
+        assert_true(
+            json_guard(draft->text, draft->length, compare_member, &walk, &document, &fault));
         assert_null(walk.next);
     }
     cJSON_Delete(item);
     return true;
 }
 
-/* Texts that are JSON by the way they are made; then each with a byte changed, put in or left out. No change makes an escaped
- * surrogate or NUL, which cJSON treats otherwise: digits replace nothing. */
+/* Texts that are JSON by the way they are made; then each with a byte changed, put in or left out.
+ * No change makes an escaped surrogate or NUL, which cJSON treats otherwise: digits replace
+ * nothing. */
 static void agrees_with_cjson(void **state) {
     static const char changes[] = "[]{}:,\"\\ntf -+.eE\n/";
     int changed_and_sound = 0;
@@ -412,7 +440,8 @@ static void agrees_with_cjson(void **state) {
         for (int j = 0; j < 10; j++) {
             struct draft changed = draft;
             const size_t at = next_random() % draft.length;
-            if (memchr(draft.text, '\\', draft.length) != NULL && strstr(draft.text, "\\u") != NULL) {
+            if (memchr(draft.text, '\\', draft.length) != NULL &&
+                strstr(draft.text, "\\u") != NULL) {
                 break;
             }
             changed.text[at] = changes[next_random() % (sizeof changes - 1)];

@@ -1,5 +1,5 @@
-/* test_problem.c - what is told of a problem document: fixtures/problem holds bodies, and the code and the detail beside them. The
- * key is k3y-Secret. */
+/* test_problem.c - what is told of a problem document: fixtures/problem holds bodies, and the code
+ * and the detail beside them. The key is k3y-Secret. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -15,7 +15,8 @@
 
 static const char key[] = "k3y-Secret";
 
-static void read_problem(const char *body, size_t length, const char *with_key, struct decode_problem *problem) {
+static void read_problem(const char *body, size_t length, const char *with_key,
+                         struct decode_problem *problem) {
     char *exact = fixture_copy(body, length);
     memset(problem, 0xA5, sizeof *problem);
     decode_problem(exact, length, with_key, problem);
@@ -44,7 +45,8 @@ static void check_says_nothing(const char *body, size_t length) {
     assert_string_equal(problem.detail, "");
 }
 
-/* A body that is cut is no JSON, so nothing of it can be relied on; all but the last line feed of each fixture's object counts. */
+/* A body that is cut is no JSON, so nothing of it can be relied on; all but the last line feed of
+ * each fixture's object counts. */
 static void check_each_cut(const struct fixture_case *fixture) {
     size_t length = fixture->length;
     while (length > 0 && fixture->bytes[length - 1] == '\n') {
@@ -91,7 +93,8 @@ static void takes_a_key_of_digits_out_of_a_number(void **state) {
 }
 
 /* Puts as many copies of part as fit 64 KiB between a beginning and an end. */
-static char *make_long_body(const char *beginning, const char *part, const char *end, size_t *length) {
+static char *make_long_body(const char *beginning, const char *part, const char *end,
+                            size_t *length) {
     const size_t size = 65536;
     char *body = malloc(size);
     assert_non_null(body);
@@ -106,7 +109,8 @@ static char *make_long_body(const char *beginning, const char *part, const char 
     return body;
 }
 
-static void check_long_body(const char *beginning, const char *part, const char *end, const char *code, const char *detail) {
+static void check_long_body(const char *beginning, const char *part, const char *end,
+                            const char *code, const char *detail) {
     struct decode_problem problem;
     size_t length = 0;
     char *body = make_long_body(beginning, part, end, &length);
@@ -134,8 +138,8 @@ static void tells_as_many_errors_as_fit(void **state) {
     struct decode_problem problem;
     size_t length = 0;
     (void)state;
-    char *body = make_long_body("{\"title\":\"T\",\"errors\":[{\"p\":\"#/a\",\"d\":\"bad\"}", ",{\"p\":\"#/a\",\"d\":\"bad\"}",
-                                "]}", &length);
+    char *body = make_long_body("{\"title\":\"T\",\"errors\":[{\"p\":\"#/a\",\"d\":\"bad\"}",
+                                ",{\"p\":\"#/a\",\"d\":\"bad\"}", "]}", &length);
     read_problem(body, length, key, &problem);
     free(body);
     assert_int_equal(strncmp(problem.detail, "T, #/a bad, #/a bad, #/a bad", 28), 0);

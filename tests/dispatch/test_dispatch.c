@@ -1,5 +1,6 @@
-/* test_dispatch.c - one contact on a fake transport: what is tried again and when, the rate limit's gate, the deadline, the
- * interrupt, the log, and what an error tells. Waits are asserted to the millisecond; none is slept. */
+/* test_dispatch.c - one contact on a fake transport: what is tried again and when, the rate limit's
+ * gate, the deadline, the interrupt, the log, and what an error tells. Waits are asserted to the
+ * millisecond; none is slept. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -20,7 +21,7 @@
 
 enum { SEQUENCE = 100, DEFAULT_ATTEMPT_TIMEOUT_MS = 30000, ONE_DAY_MS = 86400000 };
 
-/* ---- Helpers ----------------------------------------------------------------------------------------------------------------- */
+/* ---- Helpers ---- */
 
 static void check_empty(const reply_error *error) {
     static const reply_error none;
@@ -33,10 +34,12 @@ static void check_empty(const reply_error *error) {
     assert_memory_equal(error->reserved, none.reserved, sizeof none.reserved);
 }
 
-/* Fetches a contact. What comes back fits together: the contact that was asked for and an empty error, or none and the error. */
+/* Fetches a contact. What comes back fits together: the contact that was asked for and an empty
+ * error, or none and the error. */
 static reply_result get(reply_client *client, int64_t contact_id, reply_error *error) {
     reply_sequence_contact *contact = (reply_sequence_contact *)error;
-    const reply_result result = reply_get_sequence_contact(client, SEQUENCE, contact_id, &contact, error);
+    const reply_result result =
+        reply_get_sequence_contact(client, SEQUENCE, contact_id, &contact, error);
     assert_int_equal(error->result, result);
     if (result == REPLY_OK) {
         assert_non_null(contact);
@@ -52,8 +55,8 @@ static reply_result get(reply_client *client, int64_t contact_id, reply_error *e
     return result;
 }
 
-static void check_error(const reply_error *error, reply_result result, int32_t attempts, int32_t http_status, int32_t curl_code,
-                        int64_t retry_after_ms) {
+static void check_error(const reply_error *error, reply_result result, int32_t attempts,
+                        int32_t http_status, int32_t curl_code, int64_t retry_after_ms) {
     assert_string_equal(reply_result_name(error->result), reply_result_name(result));
     assert_int_equal(error->attempts, attempts);
     assert_int_equal(error->http_status, http_status);
@@ -73,7 +76,9 @@ static void check_starts(const int64_t *times, size_t count) {
         assert_int_equal(fake_start_ms(i), times[i]);
     }
 }
-#define CHECK_STARTS(...) check_starts((const int64_t[]){__VA_ARGS__}, sizeof((const int64_t[]){__VA_ARGS__}) / sizeof(int64_t))
+#define CHECK_STARTS(...)                                                                          \
+    check_starts((const int64_t[]){__VA_ARGS__},                                                   \
+                 sizeof((const int64_t[]){__VA_ARGS__}) / sizeof(int64_t))
 
 static void set_retries(reply_client *client, int32_t retries) {
     assert_int_equal(reply_client_set_max_retries(client, retries, NULL), REPLY_OK);
@@ -83,7 +88,7 @@ static void set_timeout(reply_client *client, int64_t ms) {
     assert_int_equal(reply_client_set_timeout_ms(client, ms, NULL), REPLY_OK);
 }
 
-/* ---- Success ----------------------------------------------------------------------------------------------------------------- */
+/* ---- Success ---- */
 
 static void test_first_attempt_succeeds(void **state) {
     reply_error error;
@@ -94,13 +99,20 @@ static void test_first_attempt_succeeds(void **state) {
     assert_int_equal(fake_nth(FAKE_START, 0).timeout_ms, DEFAULT_ATTEMPT_TIMEOUT_MS);
     assert_int_equal(fake_nth(FAKE_START, 0).contact_id, 7);
     assert_int_equal(fake_nth(FAKE_START, 0).sequence_id, SEQUENCE);
-    assert_string_equal(fake_log_text(), "attempt 1 GET /v4/sequences/100/contacts/7: 200 in 100 ms\n");
+    assert_string_equal(fake_log_text(),
+                        "attempt 1 GET /v4/sequences/100/contacts/7: 200 in 100 ms\n");
 }
 
 static void test_success_after_failures_leaves_the_error_empty(void **state) {
     reply_error error;
-    FAKE_SCRIPT(7, {.takes_ms = 40, .http_status = 503, .request_id = "one", .body = "{\"code\":\"busy\",\"title\":\"Busy\"}"},
-                {.takes_ms = 30, .failure = REPLY_ERROR_NETWORK, .curl_code = 56, .failure_text = "reset"}, {.takes_ms = 20});
+    FAKE_SCRIPT(
+        7,
+        {.takes_ms = 40,
+         .http_status = 503,
+         .request_id = "one",
+         .body = "{\"code\":\"busy\",\"title\":\"Busy\"}"},
+        {.takes_ms = 30, .failure = REPLY_ERROR_NETWORK, .curl_code = 56, .failure_text = "reset"},
+        {.takes_ms = 20});
     assert_int_equal(get(*state, 7, &error), REPLY_OK);
     assert_int_equal(error.attempts, 3);
     CHECK_STARTS(0, 40, 70);
@@ -110,14 +122,15 @@ static void test_success_after_failures_leaves_the_error_empty(void **state) {
 static void test_error_may_be_null(void **state) {
     reply_sequence_contact *contact = (reply_sequence_contact *)state;
     FAKE_SCRIPT(7, {.http_status = 404});
-    assert_int_equal(reply_get_sequence_contact(*state, SEQUENCE, 7, &contact, NULL), REPLY_ERROR_NOT_FOUND);
+    assert_int_equal(reply_get_sequence_contact(*state, SEQUENCE, 7, &contact, NULL),
+                     REPLY_ERROR_NOT_FOUND);
     assert_null(contact);
     assert_int_equal(reply_get_sequence_contact(*state, SEQUENCE, 8, &contact, NULL), REPLY_OK);
     assert_int_equal(contact->contact_id, 8);
     reply_sequence_contact_free(contact);
 }
 
-/* ---- What is tried again ----------------------------------------------------------------------------------------------------- */
+/* ---- What is tried again ---- */
 
 static bool is_tried_again(int64_t status) {
     static const int64_t statuses[] = {408, 429, 500, 502, 503, 504};
@@ -129,7 +142,8 @@ static bool is_tried_again(int64_t status) {
     return false;
 }
 
-static void answer_with_id_as_status(int64_t contact_id, int64_t time_ms, struct fake_answer *answer) {
+static void answer_with_id_as_status(int64_t contact_id, int64_t time_ms,
+                                     struct fake_answer *answer) {
     (void)time_ms;
     *answer = (struct fake_answer){.takes_ms = 10, .http_status = (int32_t)contact_id};
 }
@@ -143,7 +157,8 @@ static void test_each_status(void **state) {
         reply_error error;
         const int64_t began = fake_now();
         get(*state, status, &error);
-        check_error(&error, result_of_status(status), is_tried_again(status) ? 2 : 1, status, 0, -1);
+        check_error(&error, result_of_status(status), is_tried_again(status) ? 2 : 1, status, 0,
+                    -1);
         assert_int_equal(fake_now() - began, is_tried_again(status) ? 10 + 500 + 10 : 10);
         snprintf(name, sizeof name, "HTTP %d", (int)status);
         check_says(&error, name);
@@ -170,11 +185,14 @@ static void test_each_failure(void **state) {
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         reply_error error;
         const int64_t began = fake_now();
-        const struct fake_answer answer = {
-            .takes_ms = 10, .failure = rows[i].failure, .curl_code = rows[i].curl_code, .failure_text = "in the fake"};
+        const struct fake_answer answer = {.takes_ms = 10,
+                                           .failure = rows[i].failure,
+                                           .curl_code = rows[i].curl_code,
+                                           .failure_text = "in the fake"};
         fake_script((int64_t)i + 1, &answer, 1);
         get(*state, (int64_t)i + 1, &error);
-        check_error(&error, rows[i].failure, rows[i].is_tried_again ? 2 : 1, 0, rows[i].curl_code, -1);
+        check_error(&error, rows[i].failure, rows[i].is_tried_again ? 2 : 1, 0, rows[i].curl_code,
+                    -1);
         assert_int_equal(fake_now() - began, rows[i].is_tried_again ? 520 : 10);
         if (rows[i].failure != REPLY_ERROR_NO_MEMORY) {
             check_says(&error, "in the fake");
@@ -203,7 +221,11 @@ static void test_last_attempt_gives_the_error(void **state) {
     check_error(&error, REPLY_ERROR_NOT_FOUND, 3, 404, 0, -1);
     assert_string_equal(error.problem_code, "third");
     assert_string_equal(error.request_id, "third");
-    FAKE_SCRIPT(8, {.http_status = 503, .request_id = "first", .body = "{\"code\":\"first\"}", .retry_after = "2"},
+    FAKE_SCRIPT(8,
+                {.http_status = 503,
+                 .request_id = "first",
+                 .body = "{\"code\":\"first\"}",
+                 .retry_after = "2"},
                 {.failure = REPLY_ERROR_TLS, .curl_code = 60});
     get(*state, 8, &error);
     check_error(&error, REPLY_ERROR_TLS, 2, 0, 60, -1);
@@ -211,10 +233,11 @@ static void test_last_attempt_gives_the_error(void **state) {
     assert_string_equal(error.request_id, "");
 }
 
-/* ---- How often and when ------------------------------------------------------------------------------------------------------ */
+/* ---- How often and when ---- */
 
 static void test_max_retries(void **state) {
-    static const int64_t longest_waits[] = {500, 1000, 2000, 4000, 8000, 8000, 8000, 8000, 8000, 8000};
+    static const int64_t longest_waits[] = {500,  1000, 2000, 4000, 8000,
+                                            8000, 8000, 8000, 8000, 8000};
     (void)state;
     FAKE_RANDOM(LARGEST_RANDOM);
     FAKE_SCRIPT(7, {.takes_ms = 100, .http_status = 503});
@@ -279,9 +302,10 @@ static void test_jitter(void **state) {
     }
 }
 
-/* ---- The deadline ------------------------------------------------------------------------------------------------------------ */
+/* ---- The deadline ---- */
 
-/* A wait that is as long as what is left does not fit: the attempt's own error comes back at once. */
+/* A wait that is as long as what is left does not fit: the attempt's own error comes back at once.
+ */
 static void test_wait_that_does_not_fit(void **state) {
     reply_error error;
     FAKE_RANDOM(LARGEST_RANDOM);
@@ -292,7 +316,8 @@ static void test_wait_that_does_not_fit(void **state) {
     assert_string_equal(error.request_id, "own");
     assert_int_equal(fake_now(), 100);
     CHECK_STARTS(0);
-    assert_string_equal(fake_log_text(), "attempt 1 GET /v4/sequences/100/contacts/7: 503 in 100 ms\n");
+    assert_string_equal(fake_log_text(),
+                        "attempt 1 GET /v4/sequences/100/contacts/7: 503 in 100 ms\n");
 }
 
 static void test_wait_that_just_fits(void **state) {
@@ -335,7 +360,8 @@ static void test_attempts_are_cut_to_what_is_left(void **state) {
     assert_int_equal(fake_now(), 1500);
 }
 
-/* Time that runs out during an attempt is TIMEOUT, and there is no retry past the deadline, not even one without a wait. */
+/* Time that runs out during an attempt is TIMEOUT, and there is no retry past the deadline, not
+ * even one without a wait. */
 static void test_time_runs_out_during_an_attempt(void **state) {
     reply_error error;
     FAKE_SCRIPT(7, {.takes_ms = FAKE_HANGS});
@@ -345,7 +371,9 @@ static void test_time_runs_out_during_an_attempt(void **state) {
     check_says(&error, "contact 7 in sequence 100");
     assert_int_equal(fake_now(), 2500);
     assert_int_equal(fake_nth(FAKE_START, 0).timeout_ms, 2500);
-    assert_string_equal(fake_log_text(), "attempt 1 GET /v4/sequences/100/contacts/7: REPLY_ERROR_TIMEOUT in 2500 ms\n");
+    assert_string_equal(
+        fake_log_text(),
+        "attempt 1 GET /v4/sequences/100/contacts/7: REPLY_ERROR_TIMEOUT in 2500 ms\n");
 }
 
 static void test_attempt_timeout_is_tried_again(void **state) {
@@ -355,9 +383,11 @@ static void test_attempt_timeout_is_tried_again(void **state) {
     assert_int_equal(get(*state, 7, &error), REPLY_OK);
     assert_int_equal(error.attempts, 2);
     CHECK_STARTS(0, DEFAULT_ATTEMPT_TIMEOUT_MS + 500);
-    assert_string_equal(fake_log_text(), "attempt 1 GET /v4/sequences/100/contacts/7: REPLY_ERROR_TIMEOUT in 30000 ms\n"
-                                         "wait 500 ms: REPLY_ERROR_TIMEOUT, retry 1 of 3\n"
-                                         "attempt 2 GET /v4/sequences/100/contacts/7: 200 in 50 ms\n");
+    assert_string_equal(
+        fake_log_text(),
+        "attempt 1 GET /v4/sequences/100/contacts/7: REPLY_ERROR_TIMEOUT in 30000 ms\n"
+        "wait 500 ms: REPLY_ERROR_TIMEOUT, retry 1 of 3\n"
+        "attempt 2 GET /v4/sequences/100/contacts/7: 200 in 50 ms\n");
 }
 
 static void test_default_deadline(void **state) {
@@ -384,16 +414,17 @@ static void test_timeout_0_is_none(void **state) {
     assert_int_equal(fake_nth(FAKE_START, 10).timeout_ms, DEFAULT_ATTEMPT_TIMEOUT_MS);
 }
 
-/* ---- Retry-After on what is no rate limit ------------------------------------------------------------------------------------ */
+/* ---- Retry-After on what is no rate limit ---- */
 
 static void test_retry_after_replaces_the_jitter_once(void **state) {
     static const int32_t statuses[] = {408, 500, 502, 503, 504};
     FAKE_RANDOM(LARGEST_RANDOM);
     for (int64_t i = 0; i < 5; i++) {
         reply_error error;
-        const struct fake_answer answers[] = {{.takes_ms = 100, .http_status = statuses[i], .retry_after = "7"},
-                                              {.takes_ms = 100, .http_status = statuses[i]},
-                                              {.takes_ms = 100}};
+        const struct fake_answer answers[] = {
+            {.takes_ms = 100, .http_status = statuses[i], .retry_after = "7"},
+            {.takes_ms = 100, .http_status = statuses[i]},
+            {.takes_ms = 100}};
         const int64_t began = fake_now();
         fake_forget_events();
         fake_script(i + 1, answers, 3);
@@ -410,11 +441,12 @@ static void test_retry_after_uses_up_a_retry(void **state) {
     get(*state, 7, &error);
     check_error(&error, REPLY_ERROR_SERVER, 3, 503, 0, 7000);
     CHECK_STARTS(0, 7100, 14200);
-    assert_string_equal(fake_log_text(), "attempt 1 GET /v4/sequences/100/contacts/7: 503 in 100 ms\n"
-                                         "wait 7000 ms: HTTP 503, retry 1 of 2\n"
-                                         "attempt 2 GET /v4/sequences/100/contacts/7: 503 in 100 ms\n"
-                                         "wait 7000 ms: HTTP 503, retry 2 of 2\n"
-                                         "attempt 3 GET /v4/sequences/100/contacts/7: 503 in 100 ms\n");
+    assert_string_equal(fake_log_text(),
+                        "attempt 1 GET /v4/sequences/100/contacts/7: 503 in 100 ms\n"
+                        "wait 7000 ms: HTTP 503, retry 1 of 2\n"
+                        "attempt 2 GET /v4/sequences/100/contacts/7: 503 in 100 ms\n"
+                        "wait 7000 ms: HTTP 503, retry 2 of 2\n"
+                        "attempt 3 GET /v4/sequences/100/contacts/7: 503 in 100 ms\n");
 }
 
 static void test_retry_after_makes_no_other_status_pass(void **state) {
@@ -438,7 +470,8 @@ static void test_only_429_closes_the_gate(void **state) {
     static const int32_t statuses[] = {408, 500, 503};
     for (int64_t i = 0; i < 3; i++) {
         reply_error error;
-        const struct fake_answer answers[] = {{.takes_ms = 100, .http_status = statuses[i], .retry_after = "7"}, {.takes_ms = 100}};
+        const struct fake_answer answers[] = {
+            {.takes_ms = 100, .http_status = statuses[i], .retry_after = "7"}, {.takes_ms = 100}};
         const int64_t began = fake_now();
         fake_forget_events();
         fake_script(i + 1, answers, 2);
@@ -448,7 +481,7 @@ static void test_only_429_closes_the_gate(void **state) {
     }
 }
 
-/* ---- Retry-After's forms ----------------------------------------------------------------------------------------------------- */
+/* ---- Retry-After's forms ---- */
 
 /* The host's clock begins at 22:13:20 and shows 22:13:25 when the answers come. */
 static void test_retry_after_forms(void **state) {
@@ -470,8 +503,11 @@ static void test_retry_after_forms(void **state) {
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         reply_error error;
-        const struct fake_answer answers[] = {
-            {.takes_ms = 5000, .http_status = 503, .retry_after = rows[i].retry_after, .date = rows[i].date}, {.takes_ms = 0}};
+        const struct fake_answer answers[] = {{.takes_ms = 5000,
+                                               .http_status = 503,
+                                               .retry_after = rows[i].retry_after,
+                                               .date = rows[i].date},
+                                              {.takes_ms = 0}};
         fake_teardown(state);
         fake_setup(state);
         set_timeout(*state, 0);
@@ -510,8 +546,10 @@ static void test_429_without_a_usable_time(void **state) {
     FAKE_RANDOM(LARGEST_RANDOM);
     for (size_t i = 0; i < sizeof unusable / sizeof *unusable; i++) {
         reply_error error;
-        const struct fake_answer answer = {
-            .http_status = 429, .retry_after = unusable[i].retry_after, .date = unusable[i].date, .takes_ms = 0};
+        const struct fake_answer answer = {.http_status = 429,
+                                           .retry_after = unusable[i].retry_after,
+                                           .date = unusable[i].date,
+                                           .takes_ms = 0};
         fake_teardown(state);
         fake_setup(state);
         FAKE_RANDOM(LARGEST_RANDOM);
@@ -527,7 +565,8 @@ static void test_429_without_a_usable_time(void **state) {
 static void test_503_without_a_usable_time(void **state) {
     for (size_t i = 0; i < sizeof unusable / sizeof *unusable; i++) {
         reply_error error;
-        const struct fake_answer answer = {.http_status = 503, .retry_after = unusable[i].retry_after, .date = unusable[i].date};
+        const struct fake_answer answer = {
+            .http_status = 503, .retry_after = unusable[i].retry_after, .date = unusable[i].date};
         fake_teardown(state);
         fake_setup(state);
         FAKE_RANDOM(LARGEST_RANDOM);
@@ -542,15 +581,17 @@ static void test_503_without_a_usable_time(void **state) {
 static void test_a_day_is_waited(void **state) {
     reply_error error;
     set_timeout(*state, 0);
-    FAKE_SCRIPT(7, {.takes_ms = 100, .http_status = 429, .retry_after = "100000"}, {.takes_ms = 100});
+    FAKE_SCRIPT(7, {.takes_ms = 100, .http_status = 429, .retry_after = "100000"},
+                {.takes_ms = 100});
     assert_int_equal(get(*state, 7, &error), REPLY_OK);
     CHECK_STARTS(0, ONE_DAY_MS + 100);
-    assert_string_equal(fake_log_text(), "attempt 1 GET /v4/sequences/100/contacts/7: 429 in 100 ms\n"
-                                         "wait 86400000 ms: rate limit\n"
-                                         "attempt 2 GET /v4/sequences/100/contacts/7: 200 in 100 ms\n");
+    assert_string_equal(fake_log_text(),
+                        "attempt 1 GET /v4/sequences/100/contacts/7: 429 in 100 ms\n"
+                        "wait 86400000 ms: rate limit\n"
+                        "attempt 2 GET /v4/sequences/100/contacts/7: 200 in 100 ms\n");
 }
 
-/* ---- The rate limit's gate --------------------------------------------------------------------------------------------------- */
+/* ---- The rate limit's gate ---- */
 
 static void test_429_is_sent_again_at_the_gate(void **state) {
     reply_error error;
@@ -559,17 +600,20 @@ static void test_429_is_sent_again_at_the_gate(void **state) {
     assert_int_equal(get(*state, 7, &error), REPLY_OK);
     assert_int_equal(error.attempts, 2);
     CHECK_STARTS(0, 7100);
-    assert_string_equal(fake_log_text(), "attempt 1 GET /v4/sequences/100/contacts/7: 429 in 100 ms\n"
-                                         "wait 7000 ms: rate limit\n"
-                                         "attempt 2 GET /v4/sequences/100/contacts/7: 200 in 50 ms\n");
+    assert_string_equal(fake_log_text(),
+                        "attempt 1 GET /v4/sequences/100/contacts/7: 429 in 100 ms\n"
+                        "wait 7000 ms: rate limit\n"
+                        "attempt 2 GET /v4/sequences/100/contacts/7: 200 in 50 ms\n");
 }
 
-/* However often it is held back, the retries are still there for what comes after, and the jitter begins anew with them. */
+/* However often it is held back, the retries are still there for what comes after, and the jitter
+ * begins anew with them. */
 static void test_429_uses_up_no_retry(void **state) {
     reply_error error;
     FAKE_RANDOM(LARGEST_RANDOM);
-    FAKE_SCRIPT(7, {.http_status = 429, .retry_after = "1"}, {.http_status = 429, .retry_after = "2"},
-                {.http_status = 429, .retry_after = "3"}, {.http_status = 503}, {.http_status = 429, .retry_after = "4"},
+    FAKE_SCRIPT(7, {.http_status = 429, .retry_after = "1"},
+                {.http_status = 429, .retry_after = "2"}, {.http_status = 429, .retry_after = "3"},
+                {.http_status = 503}, {.http_status = 429, .retry_after = "4"},
                 {.http_status = 503});
     set_retries(*state, 1);
     get(*state, 7, &error);
@@ -587,9 +631,10 @@ static void test_429_with_no_retries_is_returned_and_closes_the_gate(void **stat
     assert_int_equal(fake_now(), 100);
     assert_int_equal(get(*state, 8, &error), REPLY_OK);
     CHECK_STARTS(0, 60100);
-    assert_string_equal(fake_log_text(), "attempt 1 GET /v4/sequences/100/contacts/7: 429 in 100 ms\n"
-                                         "wait 60000 ms: rate limit\n"
-                                         "attempt 1 GET /v4/sequences/100/contacts/8: 200 in 100 ms\n");
+    assert_string_equal(fake_log_text(),
+                        "attempt 1 GET /v4/sequences/100/contacts/7: 429 in 100 ms\n"
+                        "wait 60000 ms: rate limit\n"
+                        "attempt 1 GET /v4/sequences/100/contacts/8: 200 in 100 ms\n");
 }
 
 /* The gate is a client's own. */
@@ -604,7 +649,8 @@ static void test_the_gate_holds_no_other_client(void **state) {
     reply_client_destroy(other);
 }
 
-/* A call that would wait until its deadline or beyond does not wait: it says at once how long it would be. */
+/* A call that would wait until its deadline or beyond does not wait: it says at once how long it
+ * would be. */
 static void test_gate_beyond_the_deadline(void **state) {
     reply_error error;
     set_retries(*state, 0);
@@ -626,15 +672,17 @@ static void test_gate_beyond_the_deadline(void **state) {
     assert_int_equal(get(*state, 8, &error), REPLY_OK);
     CHECK_STARTS(0, 7100);
     assert_int_equal(fake_nth(FAKE_START, 1).timeout_ms, 1);
-    assert_string_equal(fake_log_text(), "attempt 1 GET /v4/sequences/100/contacts/7: 429 in 100 ms\n"
-                                         "wait 4999 ms: rate limit\n"
-                                         "attempt 1 GET /v4/sequences/100/contacts/8: 200 in 1 ms\n");
+    assert_string_equal(fake_log_text(),
+                        "attempt 1 GET /v4/sequences/100/contacts/7: 429 in 100 ms\n"
+                        "wait 4999 ms: rate limit\n"
+                        "attempt 1 GET /v4/sequences/100/contacts/8: 200 in 1 ms\n");
 }
 
 static void test_own_429_beyond_the_deadline(void **state) {
     reply_error error;
     set_timeout(*state, 7100);
-    FAKE_SCRIPT(7, {.takes_ms = 100, .http_status = 429, .retry_after = "7", .body = "{\"errorCode\":42}"});
+    FAKE_SCRIPT(
+        7, {.takes_ms = 100, .http_status = 429, .retry_after = "7", .body = "{\"errorCode\":42}"});
     get(*state, 7, &error);
     check_error(&error, REPLY_ERROR_RATE_LIMITED, 1, 429, 0, 7000);
     assert_string_equal(error.problem_code, "42");
@@ -683,7 +731,7 @@ static void test_the_gate_only_moves_later(void **state) {
     CHECK_STARTS(0, 0, 2500);
 }
 
-/* ---- Several threads --------------------------------------------------------------------------------------------------------- */
+/* ---- Several threads ---- */
 
 struct caller {
     reply_client *client;
@@ -696,7 +744,8 @@ struct caller {
 static void call_as(void *context) {
     struct caller *caller = context;
     reply_sequence_contact *contact = NULL;
-    caller->result = reply_get_sequence_contact(caller->client, SEQUENCE, caller->contact_id, &contact, &caller->error);
+    caller->result = reply_get_sequence_contact(caller->client, SEQUENCE, caller->contact_id,
+                                                &contact, &caller->error);
     caller->ended_ms = fake_now();
     reply_sequence_contact_free(contact);
 }
@@ -714,10 +763,12 @@ static int64_t start_of(int64_t contact_id, size_t nth) {
     return -1;
 }
 
-/* One thread's 429 holds the others: the retry that was to come before, and what has not been sent. What is in flight goes on. */
+/* One thread's 429 holds the others: the retry that was to come before, and what has not been sent.
+ * What is in flight goes on. */
 static void test_the_gate_holds_all_threads(void **state) {
-    struct caller callers[] = {
-        {.client = *state, .contact_id = 1}, {.client = *state, .contact_id = 2}, {.client = *state, .contact_id = 3}};
+    struct caller callers[] = {{.client = *state, .contact_id = 1},
+                               {.client = *state, .contact_id = 2},
+                               {.client = *state, .contact_id = 3}};
     FAKE_RANDOM(LARGEST_RANDOM);
     FAKE_SCRIPT(1, {.takes_ms = 100, .http_status = 429, .retry_after = "10"}, {.takes_ms = 5});
     FAKE_SCRIPT(2, {.takes_ms = 50, .http_status = 503}, {.takes_ms = 6});
@@ -735,10 +786,12 @@ static void test_the_gate_holds_all_threads(void **state) {
     assert_int_equal(fake_sessions_opened(), 3);
 }
 
-/* An interrupt ends all calls that are in progress, whatever they do: a transfer, a retry's wait, the rate limit's wait. */
+/* An interrupt ends all calls that are in progress, whatever they do: a transfer, a retry's wait,
+ * the rate limit's wait. */
 static void test_interrupt_ends_all_threads(void **state) {
-    struct caller callers[] = {
-        {.client = *state, .contact_id = 1}, {.client = *state, .contact_id = 2}, {.client = *state, .contact_id = 3}};
+    struct caller callers[] = {{.client = *state, .contact_id = 1},
+                               {.client = *state, .contact_id = 2},
+                               {.client = *state, .contact_id = 3}};
     FAKE_RANDOM(LARGEST_RANDOM);
     FAKE_SCRIPT(1, {.takes_ms = 20000});
     FAKE_SCRIPT(2, {.takes_ms = 50, .http_status = 503, .retry_after = "60"});
@@ -754,7 +807,7 @@ static void test_interrupt_ends_all_threads(void **state) {
     assert_int_equal(fake_count(FAKE_CANCEL), 1);
 }
 
-/* ---- The interrupt ----------------------------------------------------------------------------------------------------------- */
+/* ---- The interrupt ---- */
 
 static void check_cancelled(const reply_error *error, int32_t attempts) {
     check_error(error, REPLY_ERROR_CANCELLED, attempts, 0, 0, -1);
@@ -769,7 +822,9 @@ static void test_interrupt_in_a_transfer(void **state) {
     check_cancelled(&error, 1);
     assert_int_equal(fake_now(), 250);
     assert_int_equal(fake_count(FAKE_CANCEL), 1);
-    assert_string_equal(fake_log_text(), "attempt 1 GET /v4/sequences/100/contacts/7: REPLY_ERROR_CANCELLED in 250 ms\n");
+    assert_string_equal(
+        fake_log_text(),
+        "attempt 1 GET /v4/sequences/100/contacts/7: REPLY_ERROR_CANCELLED in 250 ms\n");
     /* The next call is another one. */
     assert_int_equal(get(*state, 7, &error), REPLY_OK);
     assert_int_equal(error.attempts, 1);
@@ -784,8 +839,9 @@ static void test_interrupt_in_a_wait(void **state) {
     check_cancelled(&error, 1);
     assert_int_equal(fake_now(), 30000);
     CHECK_STARTS(0);
-    assert_string_equal(fake_log_text(), "attempt 1 GET /v4/sequences/100/contacts/7: 503 in 100 ms\n"
-                                         "wait 60000 ms: HTTP 503, retry 1 of 3\n");
+    assert_string_equal(fake_log_text(),
+                        "attempt 1 GET /v4/sequences/100/contacts/7: 503 in 100 ms\n"
+                        "wait 60000 ms: HTTP 503, retry 1 of 3\n");
 }
 
 static void test_interrupt_at_the_gate(void **state) {
@@ -811,7 +867,8 @@ static void test_interrupt_before_a_call_has_no_effect(void **state) {
     assert_int_equal(error.attempts, 1);
 }
 
-/* An interrupt that comes together with the end of a call leaves nothing that would end the next one. */
+/* An interrupt that comes together with the end of a call leaves nothing that would end the next
+ * one. */
 static void test_interrupt_at_the_end_of_a_call(void **state) {
     reply_error error;
     fake_interrupt_at(100, *state);
@@ -840,22 +897,24 @@ static void test_interrupt_leaves_other_clients_alone(void **state) {
     reply_client_destroy(other);
 }
 
-/* ---- The log ----------------------------------------------------------------------------------------------------------------- */
+/* ---- The log ---- */
 
 static void test_log_of_failures_and_waits(void **state) {
     reply_error error;
     FAKE_RANDOM(0x80000000);
     FAKE_SCRIPT(9007199254740993, {.takes_ms = 87, .http_status = 503},
-                {.takes_ms = 3, .failure = REPLY_ERROR_NETWORK, .curl_code = 7}, {.takes_ms = 12, .http_status = 429},
-                {.takes_ms = 5, .http_status = 404});
+                {.takes_ms = 3, .failure = REPLY_ERROR_NETWORK, .curl_code = 7},
+                {.takes_ms = 12, .http_status = 429}, {.takes_ms = 5, .http_status = 404});
     get(*state, 9007199254740993, &error);
-    assert_string_equal(fake_log_text(), "attempt 1 GET /v4/sequences/100/contacts/9007199254740993: 503 in 87 ms\n"
-                                         "wait 250 ms: HTTP 503, retry 1 of 3\n"
-                                         "attempt 2 GET /v4/sequences/100/contacts/9007199254740993: REPLY_ERROR_NETWORK in 3 ms\n"
-                                         "wait 500 ms: REPLY_ERROR_NETWORK, retry 2 of 3\n"
-                                         "attempt 3 GET /v4/sequences/100/contacts/9007199254740993: 429 in 12 ms\n"
-                                         "wait 1000 ms: HTTP 429, retry 3 of 3\n"
-                                         "attempt 4 GET /v4/sequences/100/contacts/9007199254740993: 404 in 5 ms\n");
+    assert_string_equal(
+        fake_log_text(),
+        "attempt 1 GET /v4/sequences/100/contacts/9007199254740993: 503 in 87 ms\n"
+        "wait 250 ms: HTTP 503, retry 1 of 3\n"
+        "attempt 2 GET /v4/sequences/100/contacts/9007199254740993: REPLY_ERROR_NETWORK in 3 ms\n"
+        "wait 500 ms: REPLY_ERROR_NETWORK, retry 2 of 3\n"
+        "attempt 3 GET /v4/sequences/100/contacts/9007199254740993: 429 in 12 ms\n"
+        "wait 1000 ms: HTTP 429, retry 3 of 3\n"
+        "attempt 4 GET /v4/sequences/100/contacts/9007199254740993: 404 in 5 ms\n");
     check_error(&error, REPLY_ERROR_NOT_FOUND, 4, 404, 0, -1);
 }
 
@@ -863,7 +922,8 @@ static void test_log_shows_the_path_of_the_base_url(void **state) {
     static const struct {
         const char *base_url, *line;
     } rows[] = {
-        {"https://host.example/a/b/", "attempt 1 GET /a/b/sequences/100/contacts/7: 200 in 100 ms\n"},
+        {"https://host.example/a/b/",
+         "attempt 1 GET /a/b/sequences/100/contacts/7: 200 in 100 ms\n"},
         {"https://host.example:8443", "attempt 1 GET /sequences/100/contacts/7: 200 in 100 ms\n"},
     };
     for (size_t i = 0; i < 2; i++) {
@@ -901,11 +961,13 @@ static void test_log_hook_may_interrupt(void **state) {
     assert_int_equal(fake_now(), 100);
 }
 
-/* ---- The contact that was asked for ------------------------------------------------------------------------------------------ */
+/* ---- The contact that was asked for ---- */
 
-#define CONTACT(contact_id, sequence_id)                                                                                           \
-    "{\"contactId\":" contact_id ",\"sequenceId\":" sequence_id ",\"status\":\"Active\",\"currentStep\":1,"                        \
-    "\"addingDate\":\"2024-03-08T10:00:00+00:00\",\"isOptedOut\":false,\"email\":\"other@private.example\"}"
+#define CONTACT(contact_id, sequence_id)                                                           \
+    "{\"contactId\":" contact_id ",\"sequenceId\":" sequence_id                                    \
+    ",\"status\":\"Active\",\"currentStep\":1,"                                                    \
+    "\"addingDate\":\"2024-03-08T10:00:00+00:00\",\"isOptedOut\":false,\"email\":\"other@private." \
+    "example\"}"
 
 static void test_another_contact_is_refused(void **state) {
     reply_error error;
@@ -947,12 +1009,14 @@ static void test_what_may_stand_before_a_contact(void **state) {
     check_error(&error, REPLY_ERROR_INVALID_RESPONSE, 1, 200, 0, -1);
 }
 
-/* ---- Arguments --------------------------------------------------------------------------------------------------------------- */
+/* ---- Arguments ---- */
 
-static void check_refused(reply_client *client, int64_t sequence_id, int64_t contact_id, const char *words) {
+static void check_refused(reply_client *client, int64_t sequence_id, int64_t contact_id,
+                          const char *words) {
     reply_error error;
     reply_sequence_contact *contact = (reply_sequence_contact *)&error;
-    assert_int_equal(reply_get_sequence_contact(client, sequence_id, contact_id, &contact, &error), REPLY_ERROR_INVALID_ARGUMENT);
+    assert_int_equal(reply_get_sequence_contact(client, sequence_id, contact_id, &contact, &error),
+                     REPLY_ERROR_INVALID_ARGUMENT);
     assert_null(contact);
     check_error(&error, REPLY_ERROR_INVALID_ARGUMENT, 0, 0, 0, -1);
     check_says(&error, words);
@@ -966,7 +1030,8 @@ static void test_bad_arguments(void **state) {
     check_refused(*state, INT64_MIN, 1, "sequence_id -9223372036854775808");
     check_refused(*state, 1, 0, "contact_id 0");
     check_refused(*state, 1, INT64_MIN, "contact_id -9223372036854775808");
-    assert_int_equal(reply_get_sequence_contact(*state, 1, 1, NULL, &error), REPLY_ERROR_INVALID_ARGUMENT);
+    assert_int_equal(reply_get_sequence_contact(*state, 1, 1, NULL, &error),
+                     REPLY_ERROR_INVALID_ARGUMENT);
     check_error(&error, REPLY_ERROR_INVALID_ARGUMENT, 0, 0, 0, -1);
     check_says(&error, "contact is NULL");
     assert_int_equal(fake_count(FAKE_START), 0);
@@ -980,7 +1045,7 @@ static void test_no_memory_for_a_session(void **state) {
     assert_int_equal(get(*state, 7, &error), REPLY_OK);
 }
 
-/* ---- Responses to errors, as files ------------------------------------------------------------------------------------------- */
+/* ---- Responses to errors, as files ---- */
 
 enum { MOST_WORDS = 8 };
 
@@ -1055,7 +1120,8 @@ static struct response_case parse_case(char *text) {
     return response;
 }
 
-static void check_response(reply_client *client, const char *name, const struct response_case *response) {
+static void check_response(reply_client *client, const char *name,
+                           const struct response_case *response) {
     static int64_t contact_id = 1;
     reply_error error;
     contact_id++;
@@ -1106,7 +1172,9 @@ static void test_response_files(void **state) {
 /* The key is cut out of what libcurl says of a failure, too. */
 static void test_failure_text_with_the_key(void **state) {
     reply_error error;
-    FAKE_SCRIPT(7, {.failure = REPLY_ERROR_NETWORK, .curl_code = 7, .failure_text = "no\nway to " FAKE_KEY " at all"});
+    FAKE_SCRIPT(7, {.failure = REPLY_ERROR_NETWORK,
+                    .curl_code = 7,
+                    .failure_text = "no\nway to " FAKE_KEY " at all"});
     set_retries(*state, 0);
     get(*state, 7, &error);
     check_error(&error, REPLY_ERROR_NETWORK, 1, 0, 7, -1);

@@ -1,5 +1,6 @@
-/* test_dispatch_many.c - many contacts in one call on a fake transport: each delivered once, what ends the call and what does not,
- * the limit on what is in flight, the callback's freedoms, and memory that does not grow. */
+/* test_dispatch_many.c - many contacts in one call on a fake transport: each delivered once, what
+ * ends the call and what does not, the limit on what is in flight, the callback's freedoms, and
+ * memory that does not grow. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -17,7 +18,7 @@
 
 enum { SEQUENCE = 100, MOST_DELIVERIES = 300, ONE_HOUR_MS = 3600000 };
 
-/* ---- Helpers ----------------------------------------------------------------------------------------------------------------- */
+/* ---- Helpers ---- */
 
 struct delivery {
     size_t index;
@@ -41,22 +42,25 @@ struct call {
     reply_error error;
 };
 
-static bool fits(const struct call *call, size_t index, reply_result result, const reply_sequence_contact *contact,
-                 const reply_error *error) {
-    if (!pthread_equal(call->thread, pthread_self()) || index >= call->count || error == NULL || error->result != result) {
+static bool fits(const struct call *call, size_t index, reply_result result,
+                 const reply_sequence_contact *contact, const reply_error *error) {
+    if (!pthread_equal(call->thread, pthread_self()) || index >= call->count || error == NULL ||
+        error->result != result) {
         return false;
     }
     if (result != REPLY_OK) {
         return contact == NULL && strlen(error->message) > 20;
     }
-    return contact != NULL && contact->contact_id == call->ids[index] && contact->sequence_id == SEQUENCE &&
-           error->message[0] == '\0' && error->http_status == 0 && error->retry_after_ms == -1;
+    return contact != NULL && contact->contact_id == call->ids[index] &&
+           contact->sequence_id == SEQUENCE && error->message[0] == '\0' &&
+           error->http_status == 0 && error->retry_after_ms == -1;
 }
 
-static int on_contact(size_t index, reply_result result, reply_sequence_contact *contact, const reply_error *error,
-                      void *user_data) {
+static int on_contact(size_t index, reply_result result, reply_sequence_contact *contact,
+                      const reply_error *error, void *user_data) {
     struct call *call = user_data;
-    call->has_strayed = call->has_strayed || !fits(call, index, result, contact, error) || call->delivered == MOST_DELIVERIES;
+    call->has_strayed = call->has_strayed || !fits(call, index, result, contact, error) ||
+                        call->delivered == MOST_DELIVERIES;
     if (!call->has_strayed) {
         call->deliveries[call->delivered++] = (struct delivery){index, *error, fake_now()};
     }
@@ -71,7 +75,8 @@ static int on_contact(size_t index, reply_result result, reply_sequence_contact 
 static void run(struct call *call) {
     call->thread = pthread_self();
     call->stop_value = call->stop_value == 0 ? 1 : call->stop_value;
-    call->result = reply_get_sequence_contacts(call->client, SEQUENCE, call->ids, call->count, on_contact, call, &call->error);
+    call->result = reply_get_sequence_contacts(call->client, SEQUENCE, call->ids, call->count,
+                                               on_contact, call, &call->error);
 }
 
 static void check_each_once(const struct call *call) {
@@ -93,8 +98,8 @@ static void run_whole(struct call *call, reply_result result) {
 }
 
 /* The nth delivery, counted from 0. */
-static const reply_error *check_delivery(const struct call *call, size_t nth, size_t index, int64_t time_ms, reply_result result,
-                                         int32_t attempts) {
+static const reply_error *check_delivery(const struct call *call, size_t nth, size_t index,
+                                         int64_t time_ms, reply_result result, int32_t attempts) {
     assert_true(nth < call->delivered);
     const struct delivery *delivery = &call->deliveries[nth];
     assert_int_equal(delivery->index, index);
@@ -115,7 +120,8 @@ static const struct delivery *delivery_of(const struct call *call, size_t index)
     return NULL;
 }
 
-static void check_index(const struct call *call, size_t index, int64_t time_ms, reply_result result, int32_t attempts) {
+static void check_index(const struct call *call, size_t index, int64_t time_ms, reply_result result,
+                        int32_t attempts) {
     const struct delivery *delivery = delivery_of(call, index);
     assert_string_equal(reply_result_name(delivery->error.result), reply_result_name(result));
     assert_int_equal(delivery->time_ms, time_ms);
@@ -128,7 +134,9 @@ static void check_starts(const int64_t *times, size_t count) {
         assert_int_equal(fake_start_ms(i), times[i]);
     }
 }
-#define CHECK_STARTS(...) check_starts((const int64_t[]){__VA_ARGS__}, sizeof((const int64_t[]){__VA_ARGS__}) / sizeof(int64_t))
+#define CHECK_STARTS(...)                                                                          \
+    check_starts((const int64_t[]){__VA_ARGS__},                                                   \
+                 sizeof((const int64_t[]){__VA_ARGS__}) / sizeof(int64_t))
 
 static void set_concurrency(reply_client *client, int32_t requests) {
     assert_int_equal(reply_client_set_max_concurrency(client, requests, NULL), REPLY_OK);
@@ -154,7 +162,7 @@ static struct call call_for(reply_client *client, size_t count) {
     return (struct call){.client = client, .ids = one_to_ten, .count = count};
 }
 
-/* ---- Delivery and what is in flight ------------------------------------------------------------------------------------------ */
+/* ---- Delivery and what is in flight ---- */
 
 static void test_order_of_completion(void **state) {
     struct call call = call_for(*state, 5);
@@ -183,7 +191,8 @@ static void test_at_most_max_concurrency(void **state) {
         struct call call = call_for(*state, 10);
         set_concurrency(*state, rows[i].concurrency);
         run_whole(&call, REPLY_OK);
-        assert_int_equal(fake_most_in_flight(), rows[i].concurrency < 10 ? rows[i].concurrency : 10);
+        assert_int_equal(fake_most_in_flight(),
+                         rows[i].concurrency < 10 ? rows[i].concurrency : 10);
         assert_int_equal(fake_now(), rows[i].end_ms);
         assert_int_equal(fake_count(FAKE_START), 10);
     }
@@ -209,7 +218,8 @@ static void test_one_hundred_at_once(void **state) {
     assert_int_equal(fake_sessions_opened(), 1);
 }
 
-/* A contact that waits for its retry keeps its place: the third one begins when the first is had, not before. */
+/* A contact that waits for its retry keeps its place: the third one begins when the first is had,
+ * not before. */
 static void test_a_waiting_retry_keeps_its_place(void **state) {
     struct call call = call_for(*state, 3);
     set_concurrency(*state, 2);
@@ -221,11 +231,12 @@ static void test_a_waiting_retry_keeps_its_place(void **state) {
     check_delivery(&call, 0, 0, 700, REPLY_OK, 2);
     check_delivery(&call, 1, 2, 800, REPLY_OK, 1);
     check_delivery(&call, 2, 1, 5000, REPLY_OK, 1);
-    assert_string_equal(fake_log_text(), "attempt 1 GET /v4/sequences/100/contacts/1: 503 in 100 ms\n"
-                                         "wait 500 ms: HTTP 503, retry 1 of 3\n"
-                                         "attempt 2 GET /v4/sequences/100/contacts/1: 200 in 100 ms\n"
-                                         "attempt 1 GET /v4/sequences/100/contacts/3: 200 in 100 ms\n"
-                                         "attempt 1 GET /v4/sequences/100/contacts/2: 200 in 5000 ms\n");
+    assert_string_equal(fake_log_text(),
+                        "attempt 1 GET /v4/sequences/100/contacts/1: 503 in 100 ms\n"
+                        "wait 500 ms: HTTP 503, retry 1 of 3\n"
+                        "attempt 2 GET /v4/sequences/100/contacts/1: 200 in 100 ms\n"
+                        "attempt 1 GET /v4/sequences/100/contacts/3: 200 in 100 ms\n"
+                        "attempt 1 GET /v4/sequences/100/contacts/2: 200 in 5000 ms\n");
 }
 
 static void test_one_contact_alone_in_a_place(void **state) {
@@ -267,7 +278,7 @@ static void test_the_same_id_several_times(void **state) {
     check_delivery(&call, 3, 2, 40, REPLY_OK, 1);
 }
 
-/* ---- Arguments --------------------------------------------------------------------------------------------------------------- */
+/* ---- Arguments ---- */
 
 static void test_bad_ids_among_valid_ones(void **state) {
     static const int64_t ids[] = {0, 1, -1, INT64_MIN, 2, 0};
@@ -309,13 +320,16 @@ static void test_count_0(void **state) {
     assert_string_equal(fake_log_text(), "");
 }
 
-static void check_refused(reply_client *client, int64_t sequence_id, const int64_t *ids, reply_contact_fn function,
-                          const char *words) {
+static void check_refused(reply_client *client, int64_t sequence_id, const int64_t *ids,
+                          reply_contact_fn function, const char *words) {
     struct call call = call_for(client, 3);
     reply_error error;
-    assert_int_equal(reply_get_sequence_contacts(client, sequence_id, ids, 3, function, &call, &error),
-                     REPLY_ERROR_INVALID_ARGUMENT);
-    assert_int_equal(reply_get_sequence_contacts(client, sequence_id, ids, 3, function, &call, NULL), REPLY_ERROR_INVALID_ARGUMENT);
+    assert_int_equal(
+        reply_get_sequence_contacts(client, sequence_id, ids, 3, function, &call, &error),
+        REPLY_ERROR_INVALID_ARGUMENT);
+    assert_int_equal(
+        reply_get_sequence_contacts(client, sequence_id, ids, 3, function, &call, NULL),
+        REPLY_ERROR_INVALID_ARGUMENT);
     assert_int_equal(error.result, REPLY_ERROR_INVALID_ARGUMENT);
     assert_int_equal(error.attempts, 0);
     assert_non_null(strstr(error.message, words));
@@ -331,8 +345,8 @@ static void test_wrong_arguments_deliver_nothing(void **state) {
     assert_int_equal(fake_count(FAKE_START), 0);
 }
 
-static int count_deliveries(size_t index, reply_result result, reply_sequence_contact *contact, const reply_error *error,
-                            void *user_data) {
+static int count_deliveries(size_t index, reply_result result, reply_sequence_contact *contact,
+                            const reply_error *error, void *user_data) {
     (void)index;
     (void)error;
     assert_int_equal(result, REPLY_OK);
@@ -342,11 +356,13 @@ static int count_deliveries(size_t index, reply_result result, reply_sequence_co
 }
 
 static void test_user_data_and_error_may_be_null(void **state) {
-    assert_int_equal(reply_get_sequence_contacts(*state, SEQUENCE, one_to_ten, 10, count_deliveries, NULL, NULL), REPLY_OK);
+    assert_int_equal(
+        reply_get_sequence_contacts(*state, SEQUENCE, one_to_ten, 10, count_deliveries, NULL, NULL),
+        REPLY_OK);
     assert_int_equal(fake_count(FAKE_END), 10);
 }
 
-/* ---- What touches one contact alone ------------------------------------------------------------------------------------------ */
+/* ---- What touches one contact alone ---- */
 
 static void test_own_failures(void **state) {
     static const struct {
@@ -380,9 +396,11 @@ static void test_own_failures(void **state) {
             const reply_error *error = &delivery_of(&call, index)->error;
             assert_int_equal(error->result, index == 1 ? rows[i].result : REPLY_OK);
             assert_int_equal(error->attempts, index == 1 ? rows[i].attempts : 1);
-            assert_int_equal(
-                error->http_status,
-                index == 1 ? rows[i].answer.http_status == 0 && rows[i].answer.body != NULL ? 200 : rows[i].answer.http_status : 0);
+            assert_int_equal(error->http_status, index == 1 ? rows[i].answer.http_status == 0 &&
+                                                                      rows[i].answer.body != NULL
+                                                                  ? 200
+                                                                  : rows[i].answer.http_status
+                                                            : 0);
         }
         check_says(&delivery_of(&call, 1)->error, i == 11 ? "memory" : "contact 2 in sequence 100");
         assert_string_equal(call.error.message, "");
@@ -414,7 +432,7 @@ static void test_wait_that_does_not_fit_does_not_end_the_call(void **state) {
     check_delivery(&call, 2, 2, 300, REPLY_OK, 1);
 }
 
-/* ---- 401 --------------------------------------------------------------------------------------------------------------------- */
+/* ---- 401 ---- */
 
 /* What is in flight finishes, without retries; what waits or has not begun is delivered unsent. */
 static void test_401_ends_the_call(void **state) {
@@ -437,11 +455,12 @@ static void test_401_ends_the_call(void **state) {
     }
     check_says(&call.error, "api_key");
     assert_int_equal(call.error.http_status, 401);
-    assert_string_equal(fake_log_text(), "attempt 1 GET /v4/sequences/100/contacts/4: 503 in 50 ms\n"
-                                         "wait 3000 ms: HTTP 503, retry 1 of 3\n"
-                                         "attempt 1 GET /v4/sequences/100/contacts/2: 401 in 100 ms\n"
-                                         "attempt 1 GET /v4/sequences/100/contacts/3: 503 in 200 ms\n"
-                                         "attempt 1 GET /v4/sequences/100/contacts/1: 200 in 300 ms\n");
+    assert_string_equal(fake_log_text(),
+                        "attempt 1 GET /v4/sequences/100/contacts/4: 503 in 50 ms\n"
+                        "wait 3000 ms: HTTP 503, retry 1 of 3\n"
+                        "attempt 1 GET /v4/sequences/100/contacts/2: 401 in 100 ms\n"
+                        "attempt 1 GET /v4/sequences/100/contacts/3: 503 in 200 ms\n"
+                        "attempt 1 GET /v4/sequences/100/contacts/1: 200 in 300 ms\n");
 }
 
 static void test_401_of_the_last_contact(void **state) {
@@ -454,20 +473,22 @@ static void test_401_of_the_last_contact(void **state) {
     check_delivery(&call, 2, 2, 300, REPLY_ERROR_UNAUTHORIZED, 1);
 }
 
-/* A rate limit that comes while a call is on its way out holds nothing of it, and still closes the gate for the next one. */
+/* A rate limit that comes while a call is on its way out holds nothing of it, and still closes the
+ * gate for the next one. */
 static void test_429_after_401(void **state) {
     struct call call = call_for(*state, 3);
     FAKE_SCRIPT(1, {.takes_ms = 100, .http_status = 401}, {.takes_ms = 10});
     FAKE_SCRIPT(2, {.takes_ms = 200, .http_status = 429, .retry_after = "60"}, {.takes_ms = 10});
     run_whole(&call, REPLY_ERROR_UNAUTHORIZED);
-    assert_int_equal(check_delivery(&call, 2, 1, 200, REPLY_ERROR_RATE_LIMITED, 1)->retry_after_ms, 60000);
+    assert_int_equal(check_delivery(&call, 2, 1, 200, REPLY_ERROR_RATE_LIMITED, 1)->retry_after_ms,
+                     60000);
     assert_int_equal(fake_now(), 200);
     struct call next = call_for(*state, 1);
     run_whole(&next, REPLY_OK);
     assert_int_equal(fake_start_ms(3), 60200);
 }
 
-/* ---- The rate limit ---------------------------------------------------------------------------------------------------------- */
+/* ---- The rate limit ---- */
 
 /* An hour holds the whole call, which goes on where it stopped. */
 static void test_a_rate_limit_of_an_hour(void **state) {
@@ -481,14 +502,15 @@ static void test_a_rate_limit_of_an_hour(void **state) {
     check_index(&call, 2, ONE_HOUR_MS + 300, REPLY_OK, 2);
     check_index(&call, 4, ONE_HOUR_MS + 300, REPLY_OK, 1);
     check_index(&call, 5, ONE_HOUR_MS + 400, REPLY_OK, 1);
-    assert_string_equal(fake_log_text(), "attempt 1 GET /v4/sequences/100/contacts/1: 200 in 100 ms\n"
-                                         "attempt 1 GET /v4/sequences/100/contacts/2: 200 in 100 ms\n"
-                                         "attempt 1 GET /v4/sequences/100/contacts/3: 429 in 100 ms\n"
-                                         "wait 3600000 ms: rate limit\n"
-                                         "attempt 1 GET /v4/sequences/100/contacts/4: 200 in 500 ms\n"
-                                         "attempt 2 GET /v4/sequences/100/contacts/3: 200 in 100 ms\n"
-                                         "attempt 1 GET /v4/sequences/100/contacts/5: 200 in 100 ms\n"
-                                         "attempt 1 GET /v4/sequences/100/contacts/6: 200 in 100 ms\n");
+    assert_string_equal(fake_log_text(),
+                        "attempt 1 GET /v4/sequences/100/contacts/1: 200 in 100 ms\n"
+                        "attempt 1 GET /v4/sequences/100/contacts/2: 200 in 100 ms\n"
+                        "attempt 1 GET /v4/sequences/100/contacts/3: 429 in 100 ms\n"
+                        "wait 3600000 ms: rate limit\n"
+                        "attempt 1 GET /v4/sequences/100/contacts/4: 200 in 500 ms\n"
+                        "attempt 2 GET /v4/sequences/100/contacts/3: 200 in 100 ms\n"
+                        "attempt 1 GET /v4/sequences/100/contacts/5: 200 in 100 ms\n"
+                        "attempt 1 GET /v4/sequences/100/contacts/6: 200 in 100 ms\n");
 }
 
 static void test_the_gate_only_moves_later(void **state) {
@@ -500,13 +522,14 @@ static void test_the_gate_only_moves_later(void **state) {
     run_whole(&call, REPLY_OK);
     CHECK_STARTS(0, 0, 0, 10100, 10100, 10100);
     check_delivery(&call, 0, 2, 300, REPLY_OK, 1);
-    assert_string_equal(fake_log_text(), "attempt 1 GET /v4/sequences/100/contacts/1: 429 in 100 ms\n"
-                                         "wait 10000 ms: rate limit\n"
-                                         "attempt 1 GET /v4/sequences/100/contacts/2: 429 in 200 ms\n"
-                                         "attempt 1 GET /v4/sequences/100/contacts/3: 200 in 300 ms\n"
-                                         "attempt 2 GET /v4/sequences/100/contacts/1: 200 in 10 ms\n"
-                                         "attempt 2 GET /v4/sequences/100/contacts/2: 200 in 10 ms\n"
-                                         "attempt 1 GET /v4/sequences/100/contacts/4: 200 in 100 ms\n");
+    assert_string_equal(fake_log_text(),
+                        "attempt 1 GET /v4/sequences/100/contacts/1: 429 in 100 ms\n"
+                        "wait 10000 ms: rate limit\n"
+                        "attempt 1 GET /v4/sequences/100/contacts/2: 429 in 200 ms\n"
+                        "attempt 1 GET /v4/sequences/100/contacts/3: 200 in 300 ms\n"
+                        "attempt 2 GET /v4/sequences/100/contacts/1: 200 in 10 ms\n"
+                        "attempt 2 GET /v4/sequences/100/contacts/2: 200 in 10 ms\n"
+                        "attempt 1 GET /v4/sequences/100/contacts/4: 200 in 100 ms\n");
 }
 
 static void test_the_gate_moves_later(void **state) {
@@ -515,15 +538,17 @@ static void test_the_gate_moves_later(void **state) {
     FAKE_SCRIPT(2, {.takes_ms = 200, .http_status = 429, .retry_after = "20"}, {.takes_ms = 10});
     run_whole(&call, REPLY_OK);
     CHECK_STARTS(0, 0, 20200, 20200);
-    assert_string_equal(fake_log_text(), "attempt 1 GET /v4/sequences/100/contacts/1: 429 in 100 ms\n"
-                                         "wait 10000 ms: rate limit\n"
-                                         "attempt 1 GET /v4/sequences/100/contacts/2: 429 in 200 ms\n"
-                                         "wait 20000 ms: rate limit\n"
-                                         "attempt 2 GET /v4/sequences/100/contacts/1: 200 in 10 ms\n"
-                                         "attempt 2 GET /v4/sequences/100/contacts/2: 200 in 10 ms\n");
+    assert_string_equal(fake_log_text(),
+                        "attempt 1 GET /v4/sequences/100/contacts/1: 429 in 100 ms\n"
+                        "wait 10000 ms: rate limit\n"
+                        "attempt 1 GET /v4/sequences/100/contacts/2: 429 in 200 ms\n"
+                        "wait 20000 ms: rate limit\n"
+                        "attempt 2 GET /v4/sequences/100/contacts/1: 200 in 10 ms\n"
+                        "attempt 2 GET /v4/sequences/100/contacts/2: 200 in 10 ms\n");
 }
 
-/* The gate holds a retry that is due before it opens, and not longer than the retry's own wait where that is longer. */
+/* The gate holds a retry that is due before it opens, and not longer than the retry's own wait
+ * where that is longer. */
 static void test_the_gate_and_a_retrys_wait(void **state) {
     struct call call = call_for(*state, 3);
     FAKE_SCRIPT(1, {.takes_ms = 100, .http_status = 429, .retry_after = "10"}, {.takes_ms = 10});
@@ -540,7 +565,8 @@ static void test_rate_limit_with_no_retries(void **state) {
     set_retries(*state, 0);
     FAKE_SCRIPT(1, {.takes_ms = 100, .http_status = 429, .retry_after = "60"});
     run_whole(&call, REPLY_OK);
-    assert_int_equal(check_delivery(&call, 0, 0, 100, REPLY_ERROR_RATE_LIMITED, 1)->retry_after_ms, 60000);
+    assert_int_equal(check_delivery(&call, 0, 0, 100, REPLY_ERROR_RATE_LIMITED, 1)->retry_after_ms,
+                     60000);
     check_delivery(&call, 1, 1, 60200, REPLY_OK, 1);
     check_delivery(&call, 2, 2, 60300, REPLY_OK, 1);
 }
@@ -561,7 +587,8 @@ static void test_rate_limit_beyond_the_deadline(void **state) {
     check_delivery(&call, 1, 2, 100, REPLY_ERROR_RATE_LIMITED, 1);
     check_delivery(&call, 2, 0, 300, REPLY_OK, 1);
     for (size_t i = 3; i < 6; i++) {
-        assert_int_equal(check_delivery(&call, i, i, 300, REPLY_ERROR_RATE_LIMITED, 0)->retry_after_ms, 10000);
+        assert_int_equal(
+            check_delivery(&call, i, i, 300, REPLY_ERROR_RATE_LIMITED, 0)->retry_after_ms, 10000);
     }
     assert_int_equal(call.error.retry_after_ms, 10000);
 }
@@ -584,7 +611,7 @@ static void test_rate_limit_of_the_last_contact(void **state) {
     CHECK_STARTS(0);
 }
 
-/* ---- The deadline ------------------------------------------------------------------------------------------------------------ */
+/* ---- The deadline ---- */
 
 static void test_no_deadline_by_default(void **state) {
     struct call call = call_for(*state, 5);
@@ -678,7 +705,7 @@ static void test_a_slow_callback(void **state) {
     check_delivery(&call, 3, 3, 2300, REPLY_ERROR_TIMEOUT, 0);
 }
 
-/* ---- The interrupt ----------------------------------------------------------------------------------------------------------- */
+/* ---- The interrupt ---- */
 
 static void test_the_interrupt_ends_the_call(void **state) {
     struct call call = call_for(*state, 6);
@@ -751,7 +778,7 @@ static void test_interrupt_at_the_gate(void **state) {
     check_index(&call, 2, 1800000, REPLY_ERROR_CANCELLED, 0);
 }
 
-/* ---- The callback ------------------------------------------------------------------------------------------------------------ */
+/* ---- The callback ---- */
 
 /* Wherever it stops, it is called no more, what is in flight ends, and what has come is freed. */
 static void test_the_callback_stops_the_call(void **state) {
@@ -761,7 +788,8 @@ static void test_the_callback_stops_the_call(void **state) {
         struct call call = call_for(*state, 8);
         call.stop_at = stop_at;
         call.stop_value = stop_at % 2 == 0 ? 1 : -1;
-        FAKE_SCRIPT(3, {.takes_ms = 100, .http_status = 503}, {.takes_ms = 100, .http_status = 404});
+        FAKE_SCRIPT(3, {.takes_ms = 100, .http_status = 503},
+                    {.takes_ms = 100, .http_status = 404});
         run(&call);
         assert_false(call.has_strayed);
         assert_int_equal(call.delivered, stop_at);
@@ -785,7 +813,8 @@ static void test_the_callback_stops_at_a_bad_id(void **state) {
     assert_int_equal(fake_now(), 0);
 }
 
-/* It may also stop what an error has ended already: at the waiting one, in what finishes, in the rest. */
+/* It may also stop what an error has ended already: at the waiting one, in what finishes, in the
+ * rest. */
 static void test_the_callback_stops_an_ending_call(void **state) {
     for (size_t stop_at = 1; stop_at <= 6; stop_at++) {
         fake_teardown(state);
@@ -822,8 +851,10 @@ static void test_the_callback_stops_an_interrupted_call(void **state) {
 static void fetch_inside(struct call *call, size_t index) {
     reply_sequence_contact *contact = NULL;
     const int64_t id = 900 + (int64_t)index;
-    call->has_strayed = call->has_strayed || reply_get_sequence_contact(call->client, 200, id, &contact, NULL) != REPLY_OK ||
-                        contact->contact_id != id || contact->sequence_id != 200;
+    call->has_strayed =
+        call->has_strayed ||
+        reply_get_sequence_contact(call->client, 200, id, &contact, NULL) != REPLY_OK ||
+        contact->contact_id != id || contact->sequence_id != 200;
     reply_sequence_contact_free(contact);
 }
 
@@ -852,7 +883,8 @@ static void fetch_many_inside(struct call *call, size_t index) {
         assert_non_null(inner);
         *inner = call_for(call->client, 5);
         run(inner);
-        call->has_strayed = call->has_strayed || inner->result != REPLY_OK || inner->delivered != 5 || inner->has_strayed;
+        call->has_strayed = call->has_strayed || inner->result != REPLY_OK ||
+                            inner->delivered != 5 || inner->has_strayed;
         free(inner);
     }
 }
@@ -889,7 +921,8 @@ static void test_the_callback_interrupts(void **state) {
 static void close_the_gate_inside(struct call *call, size_t index) {
     reply_sequence_contact *contact = NULL;
     if (index == 0) {
-        call->has_strayed = reply_get_sequence_contact(call->client, 200, 99, &contact, NULL) != REPLY_ERROR_RATE_LIMITED;
+        call->has_strayed = reply_get_sequence_contact(call->client, 200, 99, &contact, NULL) !=
+                            REPLY_ERROR_RATE_LIMITED;
     }
 }
 
@@ -905,14 +938,18 @@ static void test_the_callback_meets_the_rate_limit(void **state) {
 }
 
 static void decode_inside(struct call *call, size_t index) {
-    static const char json[] = "{\"contactId\":1,\"sequenceId\":2,\"status\":\"Paused\",\"currentStep\":1,"
-                               "\"addingDate\":\"2024-03-08T10:00:00Z\",\"isOptedOut\":false}";
+    static const char json[] =
+        "{\"contactId\":1,\"sequenceId\":2,\"status\":\"Paused\",\"currentStep\":1,"
+        "\"addingDate\":\"2024-03-08T10:00:00Z\",\"isOptedOut\":false}";
     reply_sequence_contact *contact = NULL;
     (void)index;
-    call->has_strayed = call->has_strayed || reply_decode_sequence_contact(json, strlen(json), &contact, NULL) != REPLY_OK ||
-                        contact->status != REPLY_CONTACT_STATUS_PAUSED;
+    call->has_strayed =
+        call->has_strayed ||
+        reply_decode_sequence_contact(json, strlen(json), &contact, NULL) != REPLY_OK ||
+        contact->status != REPLY_CONTACT_STATUS_PAUSED;
     reply_sequence_contact_free(contact);
-    call->has_strayed = call->has_strayed || reply_client_set_max_retries(call->client, 1, NULL) != REPLY_ERROR_INVALID_ARGUMENT;
+    call->has_strayed = call->has_strayed || reply_client_set_max_retries(call->client, 1, NULL) !=
+                                                 REPLY_ERROR_INVALID_ARGUMENT;
 }
 
 static void test_the_callback_decodes(void **state) {
@@ -921,8 +958,8 @@ static void test_the_callback_decodes(void **state) {
     run_whole(&call, REPLY_OK);
 }
 
-static int keep_contact(size_t index, reply_result result, reply_sequence_contact *contact, const reply_error *error,
-                        void *user_data) {
+static int keep_contact(size_t index, reply_result result, reply_sequence_contact *contact,
+                        const reply_error *error, void *user_data) {
     reply_sequence_contact **contacts = user_data;
     (void)result;
     (void)error;
@@ -935,7 +972,9 @@ static void test_contacts_are_the_callbacks(void **state) {
     reply_sequence_contact *contacts[10] = {NULL};
     reply_client *client = fake_create_client();
     (void)state;
-    assert_int_equal(reply_get_sequence_contacts(client, SEQUENCE, one_to_ten, 10, keep_contact, contacts, NULL), REPLY_OK);
+    assert_int_equal(
+        reply_get_sequence_contacts(client, SEQUENCE, one_to_ten, 10, keep_contact, contacts, NULL),
+        REPLY_OK);
     reply_client_destroy(client);
     for (int64_t i = 0; i < 10; i++) {
         char email[64];
@@ -946,7 +985,7 @@ static void test_contacts_are_the_callbacks(void **state) {
     }
 }
 
-/* ---- Memory ------------------------------------------------------------------------------------------------------------------ */
+/* ---- Memory ---- */
 
 static void test_no_memory_for_a_session(void **state) {
     struct call call = call_for(*state, 6);
@@ -1004,7 +1043,8 @@ static size_t heap_bytes(void) {
     return 0;
 }
 
-static int measure(size_t index, reply_result result, reply_sequence_contact *contact, const reply_error *error, void *user_data) {
+static int measure(size_t index, reply_result result, reply_sequence_contact *contact,
+                   const reply_error *error, void *user_data) {
     struct growth *growth = user_data;
     (void)index;
     (void)error;
@@ -1026,7 +1066,8 @@ static void test_memory_does_not_grow_with_count(void **state) {
         ids[i] = 1000000 + i; /* texts of equal length */
     }
     assert_int_equal(reply_client_set_log(*state, NULL, NULL, NULL), REPLY_OK);
-    assert_int_equal(reply_get_sequence_contacts(*state, SEQUENCE, ids, MANY, measure, &growth, NULL), REPLY_OK);
+    assert_int_equal(
+        reply_get_sequence_contacts(*state, SEQUENCE, ids, MANY, measure, &growth, NULL), REPLY_OK);
     free(ids);
     assert_int_equal(growth.delivered, MANY);
     assert_int_equal(fake_sessions_opened(), 1);
@@ -1034,7 +1075,7 @@ static void test_memory_does_not_grow_with_count(void **state) {
     assert_true(growth.late_bytes <= growth.early_bytes + 8192);
 }
 
-/* ---- Several threads --------------------------------------------------------------------------------------------------------- */
+/* ---- Several threads ---- */
 
 static void run_as(void *call) {
     run(call);
@@ -1068,7 +1109,8 @@ static void test_interrupt_ends_all_threads(void **state) {
         assert_int_equal(calls[i].result, REPLY_ERROR_CANCELLED);
         for (size_t n = 0; n < 10; n++) {
             assert_int_equal(calls[i].deliveries[n].time_ms, n < 4 ? 100 : 150);
-            assert_int_equal(calls[i].deliveries[n].error.result, n < 4 ? REPLY_OK : REPLY_ERROR_CANCELLED);
+            assert_int_equal(calls[i].deliveries[n].error.result,
+                             n < 4 ? REPLY_OK : REPLY_ERROR_CANCELLED);
         }
     }
     assert_int_equal(fake_now(), 150);
@@ -1082,8 +1124,8 @@ static size_t count_in_log(const char *words) {
     return count;
 }
 
-/* Each call logs the waits that it makes. The second one's retry is due at 20,050 ms; it learns at 300 ms, from an answer, that
- * another call's 429 holds it until 60,100 ms. */
+/* Each call logs the waits that it makes. The second one's retry is due at 20,050 ms; it learns at
+ * 300 ms, from an answer, that another call's 429 holds it until 60,100 ms. */
 static void test_each_thread_logs_its_wait_for_the_gate(void **state) {
     static struct call calls[2];
     static const int64_t ids[][2] = {{1}, {2, 3}};

@@ -1,6 +1,6 @@
-/* test_dispatch_random.c - thousands of random schedules of one call for many contacts, each of which its seed reproduces. A model
- * follows what happened, event by event, and says of each whether the contract allows it. An argument runs that seed alone, and
- * shows it. */
+/* test_dispatch_random.c - thousands of random schedules of one call for many contacts, each of
+ * which its seed reproduces. A model follows what happened, event by event, and says of each
+ * whether the contract allows it. An argument runs that seed alone, and shows it. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -18,13 +18,14 @@
 
 enum { SEQUENCE = 100, SEED_COUNT = 10000, MOST_CONTACTS = 48, NOTE_INTERRUPT = MOST_CONTACTS };
 
-/* ---- A schedule, all of it from its seed ------------------------------------------------------------------------------------- */
+/* ---- A schedule, all of it from its seed ---- */
 
 static uint64_t seed;
 
 /* The same number for the same question of the same schedule. */
 static uint64_t draw(uint64_t question, uint64_t detail) {
-    uint64_t mixed = seed * 0x9E3779B97F4A7C15U + question * 0xBF58476D1CE4E5B9U + detail * 0x94D049BB133111EBU;
+    uint64_t mixed =
+        seed * 0x9E3779B97F4A7C15U + question * 0xBF58476D1CE4E5B9U + detail * 0x94D049BB133111EBU;
     for (int i = 0; i < 2; i++) {
         mixed = (mixed ^ (mixed >> 31)) * 0x7FB5D329728EA185U;
         mixed = (mixed ^ (mixed >> 27)) * 0x81DADEF4BC2DD44DU;
@@ -82,10 +83,15 @@ static struct schedule make_schedule(void) {
     make_ids(&schedule);
     schedule.concurrency = concurrencies[draw(CONCURRENCY, 0) % 8];
     schedule.retries = retries[draw(RETRIES, 0) % 7];
-    schedule.timeout_ms = draw(TIMEOUT, 0) % 2 == 0 ? 0 : draw_from(TIMEOUT, 1, 1, draw(TIMEOUT, 2) % 2 == 0 ? 2000 : 60000);
-    schedule.attempt_timeout_ms = draw(ATTEMPT_TIMEOUT, 0) % 2 == 0 ? 30000 : draw_from(ATTEMPT_TIMEOUT, 1, 1, 2000);
+    schedule.timeout_ms = draw(TIMEOUT, 0) % 2 == 0
+                              ? 0
+                              : draw_from(TIMEOUT, 1, 1, draw(TIMEOUT, 2) % 2 == 0 ? 2000 : 60000);
+    schedule.attempt_timeout_ms =
+        draw(ATTEMPT_TIMEOUT, 0) % 2 == 0 ? 30000 : draw_from(ATTEMPT_TIMEOUT, 1, 1, 2000);
     schedule.interrupt_ms =
-        draw(INTERRUPT, 0) % 3 != 0 ? -1 : draw_from(INTERRUPT, 1, 0, draw(INTERRUPT, 2) % 2 == 0 ? 1000 : 30000);
+        draw(INTERRUPT, 0) % 3 != 0
+            ? -1
+            : draw_from(INTERRUPT, 1, 0, draw(INTERRUPT, 2) % 2 == 0 ? 1000 : 30000);
     schedule.stop_at = draw(STOP, 0) % 4 != 0 ? 0 : (size_t)draw_from(STOP, 1, 1, MOST_CONTACTS);
     schedule.is_slow = draw(SLOW, 1000) % 8 == 0;
     return schedule;
@@ -105,7 +111,9 @@ static const struct fake_answer answers[] = {
     {.failure = REPLY_ERROR_TIMEOUT, .curl_code = 28},
     {.http_status = 408},
     {.http_status = 502},
-    {.http_status = 504, .retry_after = "Tue, 14 Nov 2023 22:13:50 GMT", .date = "Tue, 14 Nov 2023 22:13:40 GMT"},
+    {.http_status = 504,
+     .retry_after = "Tue, 14 Nov 2023 22:13:50 GMT",
+     .date = "Tue, 14 Nov 2023 22:13:40 GMT"},
     {.failure = REPLY_ERROR_TLS, .curl_code = 60},
     {.failure = REPLY_ERROR_RESPONSE_TOO_LARGE},
     {.failure = REPLY_ERROR_NO_MEMORY},
@@ -117,11 +125,13 @@ static const struct fake_answer answers[] = {
     {.http_status = 200, .body = "<html>"},
     {.http_status = 200, .body = "{\"contactId\":1}"},
     {.http_status = 200,
-     .body = "{\"contactId\":999,\"sequenceId\":100,\"status\":\"Active\",\"currentStep\":1,\"addingDate\":"
+     .body = "{\"contactId\":999,\"sequenceId\":100,\"status\":\"Active\",\"currentStep\":1,"
+             "\"addingDate\":"
              "\"2024-03-08T10:00:00Z\",\"isOptedOut\":false}"},
 };
 
-/* The later attempts of a contact meet other answers, since time has passed. How often it goes well depends on the schedule. */
+/* The later attempts of a contact meet other answers, since time has passed. How often it goes well
+ * depends on the schedule. */
 static void write_answer(int64_t contact_id, int64_t time_ms, struct fake_answer *answer) {
     static const int64_t good_percents[] = {10, 60, 90, 98};
     const uint64_t detail = (uint64_t)contact_id * 1000003 + (uint64_t)time_ms;
@@ -133,7 +143,8 @@ static void write_answer(int64_t contact_id, int64_t time_ms, struct fake_answer
         *answer = answers[one < other ? one : other];
     }
     if (answer->takes_ms != FAKE_HANGS) {
-        answer->takes_ms = draw_from(TAKES, detail, 0, draw(TAKES, detail + 1) % 10 == 0 ? 5000 : 200);
+        answer->takes_ms =
+            draw_from(TAKES, detail, 0, draw(TAKES, detail + 1) % 10 == 0 ? 5000 : 200);
     }
 }
 
@@ -141,7 +152,7 @@ static uint32_t draw_jitter(void) {
     return (uint32_t)draw(JITTER, (uint64_t)fake_now());
 }
 
-/* ---- The call ---------------------------------------------------------------------------------------------------------------- */
+/* ---- The call ---- */
 
 struct delivery {
     int times;
@@ -158,17 +169,17 @@ struct call {
     int64_t ended_ms;
 };
 
-static int on_contact(size_t index, reply_result result, reply_sequence_contact *contact, const reply_error *error,
-                      void *user_data) {
+static int on_contact(size_t index, reply_result result, reply_sequence_contact *contact,
+                      const reply_error *error, void *user_data) {
     struct call *call = user_data;
     struct delivery *delivery = &call->deliveries[index];
     fake_note((int64_t)index);
     call->delivered++;
     delivery->times++;
     delivery->error = *error;
-    delivery->is_sound =
-        error->result == result && (contact != NULL) == (result == REPLY_OK) &&
-        (contact == NULL || (contact->contact_id == call->schedule.ids[index] && contact->sequence_id == SEQUENCE));
+    delivery->is_sound = error->result == result && (contact != NULL) == (result == REPLY_OK) &&
+                         (contact == NULL || (contact->contact_id == call->schedule.ids[index] &&
+                                              contact->sequence_id == SEQUENCE));
     reply_sequence_contact_free(contact);
     if (call->schedule.is_slow) {
         fake_pass(draw_from(SLOW, index, 0, 300));
@@ -183,20 +194,23 @@ static void interrupt(void *client) {
 
 static void make_call(struct call *call, reply_client *client) {
     const struct schedule *schedule = &call->schedule;
-    assert_int_equal(reply_client_set_max_concurrency(client, schedule->concurrency, NULL), REPLY_OK);
+    assert_int_equal(reply_client_set_max_concurrency(client, schedule->concurrency, NULL),
+                     REPLY_OK);
     assert_int_equal(reply_client_set_max_retries(client, schedule->retries, NULL), REPLY_OK);
     assert_int_equal(reply_client_set_timeout_ms(client, schedule->timeout_ms, NULL), REPLY_OK);
-    assert_int_equal(reply_client_set_attempt_timeout_ms(client, schedule->attempt_timeout_ms, NULL), REPLY_OK);
+    assert_int_equal(
+        reply_client_set_attempt_timeout_ms(client, schedule->attempt_timeout_ms, NULL), REPLY_OK);
     fake_script_all(write_answer);
     fake_script_all_random(draw_jitter);
     if (schedule->interrupt_ms >= 0) {
         fake_at(schedule->interrupt_ms, interrupt, client);
     }
-    call->result = reply_get_sequence_contacts(client, SEQUENCE, schedule->ids, schedule->count, on_contact, call, &call->error);
+    call->result = reply_get_sequence_contacts(client, SEQUENCE, schedule->ids, schedule->count,
+                                               on_contact, call, &call->error);
     call->ended_ms = fake_now();
 }
 
-/* ---- The model --------------------------------------------------------------------------------------------------------------- */
+/* ---- The model ---- */
 
 enum state { UNSENT, IN_FLIGHT, WAITING, ENDED, DELIVERED };
 
@@ -215,7 +229,8 @@ struct model {
     struct contact contacts[MOST_CONTACTS];
     int32_t places; /* contacts that are in flight, wait, or are about to be delivered */
     int64_t gate_ms, deadline_ms;
-    reply_result ending, next_ending; /* what has ended the call; what will, once the contact that it struck is delivered */
+    reply_result ending, next_ending; /* what has ended the call; what will, once the contact that
+                                         it struck is delivered */
     int64_t ending_retry_after_ms;
     bool is_interrupted, is_stopped, was_cancelled;
     int64_t interrupted_ms;
@@ -226,11 +241,13 @@ struct model {
 
 static void violate(struct model *model, const char *what, int64_t time_ms, int64_t number) {
     if (model->violation[0] == '\0') {
-        snprintf(model->violation, sizeof model->violation, "%s (at %" PRId64 " ms, %" PRId64 ")", what, time_ms, number);
+        snprintf(model->violation, sizeof model->violation, "%s (at %" PRId64 " ms, %" PRId64 ")",
+                 what, time_ms, number);
     }
 }
 
-static void require(struct model *model, bool holds, const char *what, const struct fake_event *event) {
+static void require(struct model *model, bool holds, const char *what,
+                    const struct fake_event *event) {
     if (!holds) {
         violate(model, what, event->time_ms, event->contact_id);
     }
@@ -260,20 +277,26 @@ static void follow_start(struct model *model, const struct fake_event *event) {
     if (contact == NULL) {
         return;
     }
-    require(model, contact->state == UNSENT || contact->state == WAITING, "sent while in flight or delivered", event);
+    require(model, contact->state == UNSENT || contact->state == WAITING,
+            "sent while in flight or delivered", event);
     require(model, model->must_deliver < 0, "sent before what was done was delivered", event);
-    require(model, model->ending == REPLY_OK && !model->is_interrupted && !model->is_stopped, "sent after the end", event);
+    require(model, model->ending == REPLY_OK && !model->is_interrupted && !model->is_stopped,
+            "sent after the end", event);
     require(model, left_ms > 0, "sent at or after the deadline", event);
     require(model, event->time_ms >= model->gate_ms, "sent while the gate is closed", event);
-    require(model, event->timeout_ms == (left_ms < schedule->attempt_timeout_ms ? left_ms : schedule->attempt_timeout_ms),
+    require(model,
+            event->timeout_ms ==
+                (left_ms < schedule->attempt_timeout_ms ? left_ms : schedule->attempt_timeout_ms),
             "sent with another time limit", event);
     if (contact->state == UNSENT) {
         model->places++;
     } else {
         const int64_t due_ms = later(contact->due_ms, model->gate_ms);
-        require(model, schedule->is_slow ? event->time_ms >= due_ms : event->time_ms == due_ms, "not sent when due", event);
+        require(model, schedule->is_slow ? event->time_ms >= due_ms : event->time_ms == due_ms,
+                "not sent when due", event);
     }
-    require(model, model->places <= schedule->concurrency, "more under way than max_concurrency", event);
+    require(model, model->places <= schedule->concurrency, "more under way than max_concurrency",
+            event);
     contact->state = IN_FLIGHT;
     contact->attempts++;
 }
@@ -301,9 +324,11 @@ static void follow_wait(struct model *model, const struct fake_event *event) {
     if (has_unsent || has_waiting) {
         end_if_late(model, event->time_ms);
     }
-    require(model, !has_waiting || (model->ending == REPLY_OK && !model->is_interrupted), "waits for a retry after the end", event);
+    require(model, !has_waiting || (model->ending == REPLY_OK && !model->is_interrupted),
+            "waits for a retry after the end", event);
     require(model,
-            !has_unsent || model->places >= schedule->concurrency || model->ending != REPLY_OK || model->gate_ms > event->time_ms,
+            !has_unsent || model->places >= schedule->concurrency || model->ending != REPLY_OK ||
+                model->gate_ms > event->time_ms,
             "waits although there is a place", event);
     require(model, model->must_deliver < 0, "waits before what is done is delivered", event);
 }
@@ -338,7 +363,8 @@ static void take_outcome(struct contact *contact, const struct fake_event *event
     contact->curl_code = event->is_timeout ? 28 : answer->curl_code;
     contact->retry_after_ms = -1;
     if (is_response && answer->retry_after != NULL) {
-        contact->retry_after_ms = answer->date != NULL ? 10000 : strtol(answer->retry_after, NULL, 10) * 1000;
+        contact->retry_after_ms =
+            answer->date != NULL ? 10000 : strtol(answer->retry_after, NULL, 10) * 1000;
     }
     contact->result = result_of(contact, event);
     contact->state = ENDED;
@@ -347,7 +373,8 @@ static void take_outcome(struct contact *contact, const struct fake_event *event
 /* The wait before a retry that is not held by a 429's time. */
 static int64_t retry_wait(const struct contact *contact, int64_t now) {
     const int64_t doubled = contact->retries > 4 ? 8000 : (int64_t)500 << contact->retries;
-    const int64_t jitter = (int64_t)(((draw(JITTER, (uint64_t)now) & UINT32_MAX) * (uint64_t)(doubled + 1)) >> 32);
+    const int64_t jitter =
+        (int64_t)(((draw(JITTER, (uint64_t)now) & UINT32_MAX) * (uint64_t)(doubled + 1)) >> 32);
     return contact->retry_after_ms >= 0 ? contact->retry_after_ms : jitter;
 }
 
@@ -361,7 +388,8 @@ static void decide(struct model *model, struct contact *contact, bool is_at_gate
         contact->due_ms = now;
         contact->state = model->gate_ms < model->deadline_ms ? WAITING : ENDED;
         model->next_ending = contact->state == ENDED ? REPLY_ERROR_RATE_LIMITED : REPLY_OK;
-    } else if (contact->retries < schedule->retries && retry_wait(contact, now) < model->deadline_ms - now) {
+    } else if (contact->retries < schedule->retries &&
+               retry_wait(contact, now) < model->deadline_ms - now) {
         contact->due_ms = now + retry_wait(contact, now);
         contact->retries++;
         contact->state = WAITING;
@@ -372,7 +400,8 @@ static void follow_end(struct model *model, const struct fake_event *event) {
     const int64_t now = event->time_ms;
     size_t index = 0;
     struct contact *contact = find(model, event->contact_id, &index);
-    require(model, contact != NULL && contact->state == IN_FLIGHT && model->must_deliver < 0, "ended out of turn", event);
+    require(model, contact != NULL && contact->state == IN_FLIGHT && model->must_deliver < 0,
+            "ended out of turn", event);
     if (contact == NULL) {
         return;
     }
@@ -385,8 +414,9 @@ static void follow_end(struct model *model, const struct fake_event *event) {
     decide(model, contact, is_at_gate, now);
     if (contact->state == ENDED) {
         model->must_deliver = (int64_t)index;
-        if (model->ending == REPLY_OK && (contact->result == REPLY_ERROR_UNAUTHORIZED ||
-                                          (contact->result == REPLY_ERROR_TIMEOUT && now >= model->deadline_ms))) {
+        if (model->ending == REPLY_OK &&
+            (contact->result == REPLY_ERROR_UNAUTHORIZED ||
+             (contact->result == REPLY_ERROR_TIMEOUT && now >= model->deadline_ms))) {
             model->next_ending = contact->result;
         }
     }
@@ -398,8 +428,10 @@ static void follow_cancel(struct model *model, const struct fake_event *event) {
     require(model, contact != NULL && contact->state == IN_FLIGHT, "cancelled out of turn", event);
     require(model, model->is_interrupted || model->is_stopped, "cancelled without a reason", event);
     if (contact != NULL) {
-        *contact =
-            (struct contact){.state = ENDED, .attempts = contact->attempts, .result = REPLY_ERROR_CANCELLED, .retry_after_ms = -1};
+        *contact = (struct contact){.state = ENDED,
+                                    .attempts = contact->attempts,
+                                    .result = REPLY_ERROR_CANCELLED,
+                                    .retry_after_ms = -1};
         model->must_deliver = model->is_stopped ? -1 : (int64_t)index;
     }
 }
@@ -420,21 +452,31 @@ static void follow_delivery(struct model *model, const struct fake_event *event)
     const reply_error *error = &delivery->error;
     struct contact *contact = &model->contacts[index];
     require(model, !model->is_stopped, "called after a stop", event);
-    require(model, model->must_deliver < 0 || model->must_deliver == event->contact_id, "delivered out of turn", event);
-    require(model, contact->state != DELIVERED && contact->state != IN_FLIGHT, "delivered while in flight, or twice", event);
+    require(model, model->must_deliver < 0 || model->must_deliver == event->contact_id,
+            "delivered out of turn", event);
+    require(model, contact->state != DELIVERED && contact->state != IN_FLIGHT,
+            "delivered while in flight, or twice", event);
     require(model, delivery->is_sound, "the contact and the error do not fit", event);
     require(model, error->attempts == contact->attempts, "another number of attempts", event);
-    require(model, model->call->schedule.is_slow || event->time_ms <= model->deadline_ms, "after the deadline", event);
+    require(model, model->call->schedule.is_slow || event->time_ms <= model->deadline_ms,
+            "after the deadline", event);
     if (contact->state == ENDED) {
         require(model, error->result == contact->result, "another result", event);
-        require(model, error->http_status == (contact->result == REPLY_OK ? 0 : contact->http_status), "another status", event);
+        require(model,
+                error->http_status == (contact->result == REPLY_OK ? 0 : contact->http_status),
+                "another status", event);
         require(model, error->curl_code == contact->curl_code, "another code of libcurl", event);
-        require(model, error->retry_after_ms == (contact->result == REPLY_OK ? -1 : contact->retry_after_ms), "another Retry-After",
-                event);
-    } else if (model->call->schedule.ids[index] > 0 || error->result != REPLY_ERROR_INVALID_ARGUMENT) {
+        require(model,
+                error->retry_after_ms ==
+                    (contact->result == REPLY_OK ? -1 : contact->retry_after_ms),
+                "another Retry-After", event);
+    } else if (model->call->schedule.ids[index] > 0 ||
+               error->result != REPLY_ERROR_INVALID_ARGUMENT) {
         const reply_result result = result_of_end(model, event->time_ms);
-        require(model, result != REPLY_OK && error->result == result, "unsent without that reason", event);
-        require(model, error->retry_after_ms == model->ending_retry_after_ms, "another time to wait", event);
+        require(model, result != REPLY_OK && error->result == result, "unsent without that reason",
+                event);
+        require(model, error->retry_after_ms == model->ending_retry_after_ms,
+                "another time to wait", event);
     }
     model->was_cancelled = model->was_cancelled || error->result == REPLY_ERROR_CANCELLED;
     model->places -= contact->state != UNSENT;
@@ -483,12 +525,13 @@ static void check_return(struct model *model) {
     if (!call->schedule.is_slow && call->ended_ms > model->deadline_ms) {
         violate(model, "returned after the deadline", call->ended_ms, 0);
     }
-    if (!call->schedule.is_slow && model->is_interrupted && call->ended_ms != model->interrupted_ms) {
+    if (!call->schedule.is_slow && model->is_interrupted &&
+        call->ended_ms != model->interrupted_ms) {
         violate(model, "went on after an interrupt", call->ended_ms, 0);
     }
 }
 
-/* ---- What holds for every schedule ------------------------------------------------------------------------------------------- */
+/* ---- What holds for every schedule ---- */
 
 static size_t count_lines(const char *beginning) {
     size_t count = 0;
@@ -513,11 +556,14 @@ static void check_totals(struct model *model) {
     if (is_stopped ? attempts > starts : attempts != starts) {
         violate(model, "the attempts are not those that began", call->ended_ms, (int64_t)attempts);
     }
-    if (starts != fake_count(FAKE_END) + fake_count(FAKE_CANCEL) || count_lines("attempt ") != starts) {
-        violate(model, "an attempt has no end, or no line in the log", call->ended_ms, (int64_t)starts);
+    if (starts != fake_count(FAKE_END) + fake_count(FAKE_CANCEL) ||
+        count_lines("attempt ") != starts) {
+        violate(model, "an attempt has no end, or no line in the log", call->ended_ms,
+                (int64_t)starts);
     }
     if (fake_most_in_flight() > call->schedule.concurrency) {
-        violate(model, "more in flight than max_concurrency", call->ended_ms, fake_most_in_flight());
+        violate(model, "more in flight than max_concurrency", call->ended_ms,
+                fake_most_in_flight());
     }
     if (strstr(fake_log_text(), "private") != NULL || strstr(fake_log_text(), FAKE_KEY) != NULL) {
         violate(model, "the log tells too much", call->ended_ms, 0);
@@ -529,15 +575,17 @@ static void print_schedule(const struct call *call) {
     size_t count = 0;
     const struct fake_event *events = fake_events(&count);
     const struct schedule *schedule = &call->schedule;
-    print_message("seed %" PRIu64
-                  ": %zu contacts, concurrency %d, retries %d, timeout %d, attempt timeout %d, interrupt at %d, stop "
+    print_message("seed %" PRIu64 ": %zu contacts, concurrency %d, retries %d, timeout %d, attempt "
+                                  "timeout %d, interrupt at %d, stop "
                   "at %zu%s\n",
-                  seed, schedule->count, (int)schedule->concurrency, (int)schedule->retries, (int)schedule->timeout_ms,
-                  (int)schedule->attempt_timeout_ms, (int)schedule->interrupt_ms, schedule->stop_at,
+                  seed, schedule->count, (int)schedule->concurrency, (int)schedule->retries,
+                  (int)schedule->timeout_ms, (int)schedule->attempt_timeout_ms,
+                  (int)schedule->interrupt_ms, schedule->stop_at,
                   schedule->is_slow ? ", a slow callback" : "");
     for (size_t i = 0; i < count; i++) {
         const struct fake_event *event = &events[i];
-        print_message("%8" PRId64 " ms %s %" PRId64 "%s%s\n", event->time_ms, kinds[event->kind], event->contact_id,
+        print_message("%8" PRId64 " ms %s %" PRId64 "%s%s\n", event->time_ms, kinds[event->kind],
+                      event->contact_id,
                       event->kind == FAKE_NOTE && event->contact_id != NOTE_INTERRUPT ? " " : "",
                       event->kind == FAKE_NOTE && event->contact_id != NOTE_INTERRUPT
                           ? reply_result_name(call->deliveries[event->contact_id].error.result)
@@ -546,7 +594,8 @@ static void print_schedule(const struct call *call) {
     print_message("%s%s\n", fake_log_text(), reply_result_name(call->result));
 }
 
-/* How often each result was returned: a test whose schedules never meet something tests nothing of it. */
+/* How often each result was returned: a test whose schedules never meet something tests nothing of
+ * it. */
 static int returned[16];
 
 static bool run_schedule(bool is_shown) {
@@ -591,7 +640,8 @@ static void test_random_schedules(void **state) {
         failures += !run_schedule(false);
     }
     assert_int_equal(failures, 0);
-    static const reply_result results[] = {REPLY_OK, REPLY_ERROR_CANCELLED, REPLY_ERROR_UNAUTHORIZED, REPLY_ERROR_RATE_LIMITED,
+    static const reply_result results[] = {REPLY_OK, REPLY_ERROR_CANCELLED,
+                                           REPLY_ERROR_UNAUTHORIZED, REPLY_ERROR_RATE_LIMITED,
                                            REPLY_ERROR_TIMEOUT};
     for (size_t i = 0; i < sizeof results / sizeof *results; i++) {
         print_message("%s: %d times\n", reply_result_name(results[i]), returned[results[i]]);

@@ -1,4 +1,5 @@
-/* test_request.c - which keys, products and headers are taken, and the URL and header lines that come of them. */
+/* test_request.c - which keys, products and headers are taken, and the URL and header lines that
+ * come of them. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -87,7 +88,8 @@ static void takes_tokens_as_header_names(void **state) {
 static void change_case(char *target, const char *text, int way) {
     size_t i = 0;
     for (; text[i] != '\0'; i++) {
-        const bool is_letter = (text[i] >= 'A' && text[i] <= 'Z') || (text[i] >= 'a' && text[i] <= 'z');
+        const bool is_letter =
+            (text[i] >= 'A' && text[i] <= 'Z') || (text[i] >= 'a' && text[i] <= 'z');
         const bool is_upper = way == 0 || (way == 2 && i % 2 == 0) || (way == 3 && i % 2 == 1);
         target[i] = !is_letter ? text[i] : (char)(is_upper ? text[i] & ~0x20 : text[i] | 0x20);
     }
@@ -95,8 +97,9 @@ static void change_case(char *target, const char *text, int way) {
 }
 
 static void check_own_names(void) {
-    static const char *const own[] = {"X-API-Key",         "Host",      "Accept", "User-Agent", "Content-Length",
-                                      "Transfer-Encoding", "Connection"};
+    static const char *const own[] = {"X-API-Key",  "Host",           "Accept",
+                                      "User-Agent", "Content-Length", "Transfer-Encoding",
+                                      "Connection"};
     for (size_t i = 0; i < sizeof own / sizeof *own; i++) {
         char name[64];
         assert_false(request_is_header_name(own[i]));
@@ -199,8 +202,10 @@ static void makes_the_user_agent(void **state) {
     char *product = repeat('p', 256);
     (void)state;
     expect_user_agent(NULL, "7.88.1", "User-Agent: libreplyio/" REPLYIO_VERSION " libcurl/7.88.1");
-    expect_user_agent("acme-sync/2.1", "8.0.0", "User-Agent: acme-sync/2.1 libreplyio/" REPLYIO_VERSION " libcurl/8.0.0");
-    strcat(strcat(strcpy(expected, "User-Agent: "), product), " libreplyio/" REPLYIO_VERSION " libcurl/7.88.1-DEV");
+    expect_user_agent("acme-sync/2.1", "8.0.0",
+                      "User-Agent: acme-sync/2.1 libreplyio/" REPLYIO_VERSION " libcurl/8.0.0");
+    strcat(strcat(strcpy(expected, "User-Agent: "), product),
+           " libreplyio/" REPLYIO_VERSION " libcurl/7.88.1-DEV");
     expect_user_agent(product, "7.88.1-DEV", expected);
     free(product);
 }
@@ -211,7 +216,8 @@ static void writes_urls(void **state) {
     request_write_url(url, "https://api.reply.io/v4", 100, 12345);
     assert_string_equal(url, "https://api.reply.io/v4/sequences/100/contacts/12345");
     request_write_url(url, "https://api.reply.io/v4", 9007199254740993, INT64_MAX);
-    assert_string_equal(url, "https://api.reply.io/v4/sequences/9007199254740993/contacts/9223372036854775807");
+    assert_string_equal(
+        url, "https://api.reply.io/v4/sequences/9007199254740993/contacts/9223372036854775807");
     request_write_url(url, "http://[::1]:8080", 1, 1);
     assert_string_equal(url, "http://[::1]:8080/sequences/1/contacts/1");
 }
@@ -223,7 +229,8 @@ static void writes_the_longest_url(void **state) {
     assert_non_null(url);
     request_write_url(url, base_url, INT64_MIN, INT64_MIN);
     assert_int_equal(strncmp(url, base_url, TRANSPORT_LONGEST_BASE_URL), 0);
-    assert_string_equal(url + TRANSPORT_LONGEST_BASE_URL, "/sequences/-9223372036854775808/contacts/-9223372036854775808");
+    assert_string_equal(url + TRANSPORT_LONGEST_BASE_URL,
+                        "/sequences/-9223372036854775808/contacts/-9223372036854775808");
     free(base_url);
     free(url);
 }

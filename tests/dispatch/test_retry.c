@@ -1,4 +1,5 @@
-/* test_retry.c - what to do after each outcome, the bounds of the jitter, and the reading of Retry-After. */
+/* test_retry.c - what to do after each outcome, the bounds of the jitter, and the reading of
+ * Retry-After. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -12,20 +13,21 @@
 #include "support/fixture.h"
 #include "dispatch/retry.h"
 
-/* ---- Decisions --------------------------------------------------------------------------------------------------------------- */
+/* ---- Decisions ---- */
 
-static void expect_decision(struct retry_outcome outcome, int32_t retries, int32_t max_retries, uint32_t random,
-                            enum retry_action action, int64_t wait_ms) {
+static void expect_decision(struct retry_outcome outcome, int32_t retries, int32_t max_retries,
+                            uint32_t random, enum retry_action action, int64_t wait_ms) {
     const struct retry_decision decision = retry_decide(&outcome, retries, max_retries, random);
     if (decision.action != action || (action == RETRY_WAIT && decision.wait_ms != wait_ms)) {
-        fail_msg("failure %d, HTTP %d, Retry-After %lld, retry %d of %d: action %d, wait %lld", (int)outcome.failure,
-                 (int)outcome.http_status, (long long)outcome.retry_after_ms, (int)retries, (int)max_retries, (int)decision.action,
-                 (long long)decision.wait_ms);
+        fail_msg("failure %d, HTTP %d, Retry-After %lld, retry %d of %d: action %d, wait %lld",
+                 (int)outcome.failure, (int)outcome.http_status, (long long)outcome.retry_after_ms,
+                 (int)retries, (int)max_retries, (int)decision.action, (long long)decision.wait_ms);
     }
 }
 
 static bool is_tried_again(int32_t status) {
-    return status == 408 || status == 429 || status == 500 || status == 502 || status == 503 || status == 504;
+    return status == 408 || status == 429 || status == 500 || status == 502 || status == 503 ||
+           status == 504;
 }
 
 static void decides_on_each_status(void **state) {
@@ -49,8 +51,10 @@ static void decides_on_each_status(void **state) {
 static void decides_on_each_failure(void **state) {
     (void)state;
     for (int failure = REPLY_ERROR_INVALID_ARGUMENT; failure <= REPLY_ERROR_HTTP; failure++) {
-        const struct retry_outcome outcome = {.failure = (reply_result)failure, .retry_after_ms = -1};
-        const struct retry_outcome after_status = {.failure = (reply_result)failure, .http_status = 429, .retry_after_ms = 7000};
+        const struct retry_outcome outcome = {.failure = (reply_result)failure,
+                                              .retry_after_ms = -1};
+        const struct retry_outcome after_status = {
+            .failure = (reply_result)failure, .http_status = 429, .retry_after_ms = 7000};
         const bool may_pass = failure == REPLY_ERROR_NETWORK || failure == REPLY_ERROR_TIMEOUT;
         expect_decision(outcome, 0, 3, UINT32_MAX, may_pass ? RETRY_WAIT : RETRY_STOP, 500);
         expect_decision(outcome, 3, 3, UINT32_MAX, RETRY_STOP, 0);
@@ -83,7 +87,8 @@ static void jitters_over_a_bound_that_doubles_to_8_seconds(void **state) {
     expect_decision(outcome, 10, 10, 0, RETRY_STOP, 0);
 }
 
-/* Over evenly spaced random numbers each wait comes up equally often, but for what rounding takes. */
+/* Over evenly spaced random numbers each wait comes up equally often, but for what rounding takes.
+ */
 static void jitters_uniformly(void **state) {
     const struct retry_outcome outcome = {.http_status = 503, .retry_after_ms = -1};
     static int times[501];
@@ -99,15 +104,16 @@ static void jitters_uniformly(void **state) {
     }
 }
 
-/* ---- Retry-After ------------------------------------------------------------------------------------------------------------- */
+/* ---- Retry-After ---- */
 
 enum { NOW = 784111777 }; /* Sun, 06 Nov 1994 08:49:37 GMT */
 
 static void expect_ms(const char *retry_after, const char *date, int64_t expected) {
     const int64_t ms = retry_after_ms(retry_after, date, NOW);
     if (ms != expected) {
-        fail_msg("Retry-After \"%s\", Date \"%s\": %lld instead of %lld", retry_after != NULL ? retry_after : "none",
-                 date != NULL ? date : "none", (long long)ms, (long long)expected);
+        fail_msg("Retry-After \"%s\", Date \"%s\": %lld instead of %lld",
+                 retry_after != NULL ? retry_after : "none", date != NULL ? date : "none",
+                 (long long)ms, (long long)expected);
     }
 }
 
@@ -146,11 +152,16 @@ static void reads_seconds_of_any_number_of_digits(void **state) {
 }
 
 static void takes_anything_else_as_absent(void **state) {
-    static const char *const texts[] = {
-        "",    " ",   "0",    "00",  "0000000000", "-0",    "-1",       "-86400",     "+5",
-        " 5",  "5 ",  "5\t",  "7.5", "7.0",        "7,5",   "5s",       "5 seconds",  "0x10",
-        "1e3", "5;6", "5, 6", "abc", "null",       "\"5\"", "\xD9\xA5", "2030-01-01", "2030-01-01T00:00:00Z",
-        "PT5S"};
+    static const char *const texts[] = {"",         " ",          "0",
+                                        "00",       "0000000000", "-0",
+                                        "-1",       "-86400",     "+5",
+                                        " 5",       "5 ",         "5\t",
+                                        "7.5",      "7.0",        "7,5",
+                                        "5s",       "5 seconds",  "0x10",
+                                        "1e3",      "5;6",        "5, 6",
+                                        "abc",      "null",       "\"5\"",
+                                        "\xD9\xA5", "2030-01-01", "2030-01-01T00:00:00Z",
+                                        "PT5S"};
     (void)state;
     expect_ms(NULL, NULL, -1);
     expect_ms(NULL, "Sun, 06 Nov 1994 08:49:37 GMT", -1);
@@ -176,8 +187,12 @@ static void measures_a_date_against_the_response(void **state) {
 }
 
 static void measures_a_date_against_the_host_where_the_response_has_none(void **state) {
-    static const char *const no_dates[] = {
-        NULL, "", "garbage", "784111777", "Sunday, 06-Nov-94 08:49:00 GMT", "Sun, 06 nov 1994 08:00:00 GMT"};
+    static const char *const no_dates[] = {NULL,
+                                           "",
+                                           "garbage",
+                                           "784111777",
+                                           "Sunday, 06-Nov-94 08:49:00 GMT",
+                                           "Sun, 06 nov 1994 08:00:00 GMT"};
     (void)state;
     for (size_t i = 0; i < sizeof no_dates / sizeof *no_dates; i++) {
         expect_ms("Sun, 06 Nov 1994 08:50:07 GMT", no_dates[i], 30000);

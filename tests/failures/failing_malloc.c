@@ -1,5 +1,6 @@
-/* failing_malloc.c - the C library's allocation functions, which fail when a test says so. They stand in the test program, where
- * the dynamic linker finds them before the C library's for every library of the process. */
+/* failing_malloc.c - the C library's allocation functions, which fail when a test says so. They
+ * stand in the test program, where the dynamic linker finds them before the C library's for every
+ * library of the process. */
 #include "failures/failing_malloc.h"
 
 #include <errno.h>

@@ -1,4 +1,5 @@
-/* scenarios.c - the public calls, each as a scenario in which something underneath is made to fail. */
+/* scenarios.c - the public calls, each as a scenario in which something underneath is made to fail.
+ */
 #include "failures/scenarios.h"
 
 #include <setjmp.h>
@@ -61,10 +62,11 @@ static void check_contact(const reply_sequence_contact *contact, int64_t contact
 }
 
 static reply_result run_decode(reply_client *unused, reply_error *error) {
-    static const char json[] =
-        "{\"contactId\":7,\"sequenceId\":100,\"email\":\"a\\u0040b.example\",\"\\u0066irstName\":\"Zo\\u00eb\",\"status\":"
-        "\"Active\","
-        "\"currentStep\":2,\"addingDate\":\"2024-03-08T10:00:00+00:00\",\"isOptedOut\":true,\"icpScore\":0.85}";
+    static const char json[] = "{\"contactId\":7,\"sequenceId\":100,\"email\":\"a\\u0040b."
+                               "example\",\"\\u0066irstName\":\"Zo\\u00eb\",\"status\":"
+                               "\"Active\","
+                               "\"currentStep\":2,\"addingDate\":\"2024-03-08T10:00:00+00:00\","
+                               "\"isOptedOut\":true,\"icpScore\":0.85}";
     reply_sequence_contact *contact = (reply_sequence_contact *)&base_url;
     (void)unused;
     const reply_result result = reply_decode_sequence_contact(json, strlen(json), &contact, error);
@@ -79,7 +81,8 @@ static reply_result run_decode(reply_client *unused, reply_error *error) {
 
 static reply_result fetch(reply_client *client, int64_t contact_id, reply_error *error) {
     reply_sequence_contact *contact = (reply_sequence_contact *)&base_url;
-    const reply_result result = reply_get_sequence_contact(client, 100, contact_id, &contact, error);
+    const reply_result result =
+        reply_get_sequence_contact(client, 100, contact_id, &contact, error);
     if (result == REPLY_OK) {
         check_contact(contact, contact_id);
     } else {
@@ -119,8 +122,8 @@ struct deliveries {
     int no_memory;
 };
 
-static int on_contact(size_t index, reply_result result, reply_sequence_contact *contact, const reply_error *error,
-                      void *user_data) {
+static int on_contact(size_t index, reply_result result, reply_sequence_contact *contact,
+                      const reply_error *error, void *user_data) {
     struct deliveries *deliveries = user_data;
     deliveries->times[index]++;
     assert_int_equal(error->result, result);
@@ -141,7 +144,8 @@ static reply_result run_many(reply_client *client, reply_error *error) {
     for (int i = 0; i < MANY; i++) {
         ids[i] = i + 1;
     }
-    const reply_result result = reply_get_sequence_contacts(client, 100, ids, MANY, on_contact, &deliveries, error);
+    const reply_result result =
+        reply_get_sequence_contacts(client, 100, ids, MANY, on_contact, &deliveries, error);
     for (int i = 0; i < MANY; i++) {
         assert_int_equal(deliveries.times[i], 1);
     }

@@ -1,4 +1,5 @@
-/* scenarios.h - the public calls, each as a scenario in which something underneath is made to fail. */
+/* scenarios.h - the public calls, each as a scenario in which something underneath is made to fail.
+ */
 #ifndef REPLYIO_SCENARIOS_H
 #define REPLYIO_SCENARIOS_H
 

@@ -1,5 +1,6 @@
-/* test_allocations.c - every allocation fails in turn, the library's, cJSON's and libcurl's, through the public calls: the result
- * is NO_MEMORY or success, nothing is lost, and the client works again afterwards. */
+/* test_allocations.c - every allocation fails in turn, the library's, cJSON's and libcurl's,
+ * through the public calls: the result is NO_MEMORY or success, nothing is lost, and the client
+ * works again afterwards. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -14,7 +15,8 @@
 #include "failures/scenarios.h"
 #include "support/thread_count.h"
 
-/* libcurl says of an allocation that fails while it takes in the server's address, that the host could not be resolved. */
+/* libcurl says of an allocation that fails while it takes in the server's address, that the host
+ * could not be resolved. */
 static bool is_misnamed_by_libcurl(const reply_error *error) {
     return error->result == REPLY_ERROR_NETWORK && error->curl_code == CURLE_COULDNT_RESOLVE_HOST;
 }
@@ -36,8 +38,10 @@ static long run_failing(const struct scenario *scenario, long nth, bool is_for_e
     failing_malloc_arm(nth, is_for_ever);
     const reply_result result = scenario->run(client, &error);
     const long count = failing_malloc_disarm();
-    if (result != scenario->expected && result != REPLY_ERROR_NO_MEMORY && !scenario_tolerates(&error)) {
-        fail_msg("%s, allocation %ld: %s: %s", scenario->name, nth, reply_result_name(result), error.message);
+    if (result != scenario->expected && result != REPLY_ERROR_NO_MEMORY &&
+        !scenario_tolerates(&error)) {
+        fail_msg("%s, allocation %ld: %s: %s", scenario->name, nth, reply_result_name(result),
+                 error.message);
     }
     assert_int_equal(error.result, result);
     /* What failed for lack of memory works when there is some. */
@@ -60,12 +64,14 @@ static void test_each_allocation_fails(void **state) {
             const long now = run_failing(scenario, nth, is_for_ever);
             count = now > count ? now : count;
             if (count_live() != live) {
-                /* A library may keep something for ever the first time that it comes this way; not the second time. */
+                /* A library may keep something for ever the first time that it comes this way; not
+                 * the second time. */
                 live = count_live();
                 run_failing(scenario, nth, is_for_ever);
             }
             if (count_live() != live) {
-                fail_msg("%s, allocation %ld: %ld blocks are lost", scenario->name, nth, count_live() - live);
+                fail_msg("%s, allocation %ld: %ld blocks are lost", scenario->name, nth,
+                         count_live() - live);
             }
         }
         print_message("%s: %ld allocations failed in turn\n", scenario->name, count);

@@ -1,5 +1,5 @@
-/* test_atfork_failure.c - a process in which the library cannot ask to be told of forks, for lack of memory when it was loaded: what
- * would need that says so, and the rest works. */
+/* test_atfork_failure.c - a process in which the library cannot ask to be told of forks, for lack
+ * of memory when it was loaded: what would need that says so, and the rest works. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -29,23 +29,28 @@ static void creates_no_client(void **state) {
     assert_null(client);
 }
 
-#define CONTACT(email)                                                                                                             \
-    "{\"contactId\":1,\"sequenceId\":2,\"email\":\"" email "\",\"status\":\"Active\",\"currentStep\":3,\"addingDate\":\"\","       \
+#define CONTACT(email)                                                                             \
+    "{\"contactId\":1,\"sequenceId\":2,\"email\":\"" email                                         \
+    "\",\"status\":\"Active\",\"currentStep\":3,\"addingDate\":\"\","                              \
     "\"isOptedOut\":true}"
 
 /* Only cJSON, which decodes escapes, needs the lock. */
 static void decodes_what_has_no_escapes(void **state) {
     reply_sequence_contact *contact = NULL;
     (void)state;
-    assert_int_equal(reply_decode_sequence_contact(CONTACT("a@b"), strlen(CONTACT("a@b")), &contact, NULL), REPLY_OK);
+    assert_int_equal(
+        reply_decode_sequence_contact(CONTACT("a@b"), strlen(CONTACT("a@b")), &contact, NULL),
+        REPLY_OK);
     assert_string_equal(contact->email, "a@b");
     reply_sequence_contact_free(contact);
-    assert_int_equal(reply_decode_sequence_contact(CONTACT("a\\u0040b"), strlen(CONTACT("a\\u0040b")), &contact, NULL),
+    assert_int_equal(reply_decode_sequence_contact(CONTACT("a\\u0040b"),
+                                                   strlen(CONTACT("a\\u0040b")), &contact, NULL),
                      REPLY_ERROR_NO_MEMORY);
     assert_null(contact);
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(creates_no_client), cmocka_unit_test(decodes_what_has_no_escapes)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(creates_no_client),
+                                       cmocka_unit_test(decodes_what_has_no_escapes)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

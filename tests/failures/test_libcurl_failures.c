@@ -1,5 +1,6 @@
-/* test_libcurl_failures.c - every call of libcurl that can fail fails in turn, through the public calls: the result is an honest
- * error or success, and the client works again afterwards. The linker puts the functions below in the place of libcurl's. */
+/* test_libcurl_failures.c - every call of libcurl that can fail fails in turn, through the public
+ * calls: the result is an honest error or success, and the client works again afterwards. The
+ * linker puts the functions below in the place of libcurl's. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -26,7 +27,8 @@ static bool is_of_multi(const char *name) {
     return strncmp(name, "curl_multi_", strlen("curl_multi_")) == 0;
 }
 
-/* With another code than out of memory only those of the multi interface fail, since the others have failed already. */
+/* With another code than out of memory only those of the multi interface fail, since the others
+ * have failed already. */
 static bool fails(const char *name) {
     if (failure.multi_code != CURLM_OUT_OF_MEMORY && !is_of_multi(name)) {
         return false;
@@ -43,27 +45,32 @@ static bool fails(const char *name) {
 #undef curl_easy_getinfo
 #undef curl_multi_setopt
 
-#define STAND_IN(type, failed, name, parameters, arguments)                                                                        \
-    type __real_##name parameters;                                                                                                 \
-    type __wrap_##name parameters;                                                                                                 \
-    type __wrap_##name parameters {                                                                                                \
-        return fails(#name) ? (failed) : __real_##name arguments;                                                                  \
+#define STAND_IN(type, failed, name, parameters, arguments)                                        \
+    type __real_##name parameters;                                                                 \
+    type __wrap_##name parameters;                                                                 \
+    type __wrap_##name parameters {                                                                \
+        return fails(#name) ? (failed) : __real_##name arguments;                                  \
     }
 
 STAND_IN(CURLcode, CURLE_OUT_OF_MEMORY, curl_global_init, (long flags), (flags))
 STAND_IN(CURLU *, NULL, curl_url, (void), ())
-STAND_IN(CURLUcode, CURLUE_OUT_OF_MEMORY, curl_url_set, (CURLU * url, CURLUPart part, const char *text, unsigned int flags),
+STAND_IN(CURLUcode, CURLUE_OUT_OF_MEMORY, curl_url_set,
+         (CURLU * url, CURLUPart part, const char *text, unsigned int flags),
          (url, part, text, flags))
-STAND_IN(CURLUcode, CURLUE_OUT_OF_MEMORY, curl_url_get, (CURLU * url, CURLUPart part, char **text, unsigned int flags),
-         (url, part, text, flags))
+STAND_IN(CURLUcode, CURLUE_OUT_OF_MEMORY, curl_url_get,
+         (CURLU * url, CURLUPart part, char **text, unsigned int flags), (url, part, text, flags))
 STAND_IN(CURL *, NULL, curl_easy_init, (void), ())
 STAND_IN(CURLM *, NULL, curl_multi_init, (void), ())
 STAND_IN(CURLMcode, CURLM_WAKEUP_FAILURE, curl_multi_wakeup, (CURLM * multi), (multi))
-STAND_IN(CURLMcode, failure.multi_code, curl_multi_add_handle, (CURLM * multi, CURL *easy), (multi, easy))
-STAND_IN(CURLMcode, CURLM_INTERNAL_ERROR, curl_multi_remove_handle, (CURLM * multi, CURL *easy), (multi, easy))
-STAND_IN(CURLMcode, failure.multi_code, curl_multi_perform, (CURLM * multi, int *running), (multi, running))
+STAND_IN(CURLMcode, failure.multi_code, curl_multi_add_handle, (CURLM * multi, CURL *easy),
+         (multi, easy))
+STAND_IN(CURLMcode, CURLM_INTERNAL_ERROR, curl_multi_remove_handle, (CURLM * multi, CURL *easy),
+         (multi, easy))
+STAND_IN(CURLMcode, failure.multi_code, curl_multi_perform, (CURLM * multi, int *running),
+         (multi, running))
 STAND_IN(CURLMcode, failure.multi_code, curl_multi_poll,
-         (CURLM * multi, struct curl_waitfd *fds, unsigned int fd_count, int timeout_ms, int *ready),
+         (CURLM * multi, struct curl_waitfd *fds, unsigned int fd_count, int timeout_ms,
+          int *ready),
          (multi, fds, fd_count, timeout_ms, ready))
 
 static bool is_missing(int option) {
@@ -71,29 +78,30 @@ static bool is_missing(int option) {
 }
 
 /* The variadic ones take one argument, as wide as a pointer whatever it is. */
-#define VARIADIC_STAND_IN(type, failed, name, handle_type, option_type)                                                            \
-    type __real_##name(handle_type handle, option_type option, ...);                                                               \
-    type __wrap_##name(handle_type handle, option_type option, ...);                                                               \
-    type __wrap_##name(handle_type handle, option_type option, ...) {                                                              \
-        va_list arguments;                                                                                                         \
-        va_start(arguments, option);                                                                                               \
-        void *argument = va_arg(arguments, void *);                                                                                \
-        va_end(arguments);                                                                                                         \
-        if (is_missing((int)option)) {                                                                                             \
-            return (type)failure.missing_code;                                                                                     \
-        }                                                                                                                          \
-        return fails(#name) ? (failed) : __real_##name(handle, option, argument);                                                  \
+#define VARIADIC_STAND_IN(type, failed, name, handle_type, option_type)                            \
+    type __real_##name(handle_type handle, option_type option, ...);                               \
+    type __wrap_##name(handle_type handle, option_type option, ...);                               \
+    type __wrap_##name(handle_type handle, option_type option, ...) {                              \
+        va_list arguments;                                                                         \
+        va_start(arguments, option);                                                               \
+        void *argument = va_arg(arguments, void *);                                                \
+        va_end(arguments);                                                                         \
+        if (is_missing((int)option)) {                                                             \
+            return (type)failure.missing_code;                                                     \
+        }                                                                                          \
+        return fails(#name) ? (failed) : __real_##name(handle, option, argument);                  \
     }
 
 VARIADIC_STAND_IN(CURLcode, CURLE_OUT_OF_MEMORY, curl_easy_setopt, CURL *, CURLoption)
 VARIADIC_STAND_IN(CURLcode, CURLE_BAD_FUNCTION_ARGUMENT, curl_easy_getinfo, CURL *, CURLINFO)
 VARIADIC_STAND_IN(CURLMcode, CURLM_OUT_OF_MEMORY, curl_multi_setopt, CURLM *, CURLMoption)
 
-/* Without the response's status there is no telling a contact from an error: that is as good as no response. And what is no lack of
- * memory is NETWORK. */
+/* Without the response's status there is no telling a contact from an error: that is as good as no
+ * response. And what is no lack of memory is NETWORK. */
 static bool is_honest(const reply_error *error) {
-    return error->result == REPLY_ERROR_NETWORK && (strcmp(failure.name, "curl_easy_getinfo") == 0 ||
-                                                    (failure.multi_code != CURLM_OUT_OF_MEMORY && is_of_multi(failure.name)));
+    return error->result == REPLY_ERROR_NETWORK &&
+           (strcmp(failure.name, "curl_easy_getinfo") == 0 ||
+            (failure.multi_code != CURLM_OUT_OF_MEMORY && is_of_multi(failure.name)));
 }
 
 /* Runs a scenario with its nth call of libcurl failing. Returns how many calls there were. */
@@ -105,8 +113,10 @@ static long run_failing(const struct scenario *scenario, long nth) {
     const reply_result result = scenario->run(client, &error);
     const long count = failure.count;
     failure.fails_at = 0;
-    if (result != scenario->expected && result != REPLY_ERROR_NO_MEMORY && !scenario_tolerates(&error)) {
-        fail_msg("%s, call %ld (%s): %s: %s", scenario->name, nth, failure.name, reply_result_name(result), error.message);
+    if (result != scenario->expected && result != REPLY_ERROR_NO_MEMORY &&
+        !scenario_tolerates(&error)) {
+        fail_msg("%s, call %ld (%s): %s: %s", scenario->name, nth, failure.name,
+                 reply_result_name(result), error.message);
     }
     assert_int_equal(error.result, result);
     const reply_result again = scenario->run(client, &error);
@@ -144,7 +154,8 @@ static void test_session_that_cannot_be_woken(void **state) {
     assert_null(session);
 }
 
-/* Where nothing is under way that could be ended, as during the wait before a retry, a failing loop does not become a busy one. */
+/* Where nothing is under way that could be ended, as during the wait before a retry, a failing loop
+ * does not become a busy one. */
 static void test_failing_loop_without_transfers(void **state) {
     const struct transport_settings settings = {.connect_timeout_ms = 1000, .slot_count = 1};
     struct transport_session *session = transport_curl.open(&settings);
@@ -152,10 +163,12 @@ static void test_failing_loop_without_transfers(void **state) {
     (void)state;
     assert_non_null(session);
     failure.multi_code = CURLM_INTERNAL_ERROR;
-    assert_int_equal(transport_curl.wait(session, 0, &response), -1); /* takes the wake with which a session is tried */
+    assert_int_equal(transport_curl.wait(session, 0, &response),
+                     -1); /* takes the wake with which a session is tried */
     for (long nth = 2; nth <= 3; nth++) {
         failure.count = 0;
-        failure.fails_at = nth; /* after curl_multi_wakeup, curl_multi_perform, then curl_multi_poll */
+        failure.fails_at =
+            nth; /* after curl_multi_wakeup, curl_multi_perform, then curl_multi_poll */
         transport_curl.wake(session);
         const int64_t began = transport_curl.now_ms();
         assert_int_equal(transport_curl.wait(session, 60000, &response), -1);
@@ -166,7 +179,8 @@ static void test_failing_loop_without_transfers(void **state) {
     transport_curl.close(session, false);
 }
 
-/* Without an option that only makes things better a call goes well; without one that keeps the key safe it fails. */
+/* Without an option that only makes things better a call goes well; without one that keeps the key
+ * safe it fails. */
 static void test_missing_options(void **state) {
     static const struct {
         CURLoption option;
@@ -195,8 +209,10 @@ static void test_missing_options(void **state) {
         assert_int_equal(reply_client_set_ca_file(client, "/nonexistent/ca.pem", NULL), REPLY_OK);
         const reply_result result = reply_get_sequence_contact(client, 100, 1, &contact, &error);
         failure.missing = 0;
-        if (result != options[i / 2].result || (result != REPLY_OK && error.curl_code != (int32_t)codes[i % 2])) {
-            fail_msg("option %d: %s: %s", (int)options[i / 2].option, reply_result_name(result), error.message);
+        if (result != options[i / 2].result ||
+            (result != REPLY_OK && error.curl_code != (int32_t)codes[i % 2])) {
+            fail_msg("option %d: %s: %s", (int)options[i / 2].option, reply_result_name(result),
+                     error.message);
         }
         reply_sequence_contact_free(contact);
         reply_client_destroy(client);

@@ -1,5 +1,6 @@
-/* test_libcurl_versions.c - what a process meets once: libcurl's initialisation, which may fail, and its version, which decides
- * whether a handle serves one transfer or many. Each is met in a child of its own. */
+/* test_libcurl_versions.c - what a process meets once: libcurl's initialisation, which may fail,
+ * and its version, which decides whether a handle serves one transfer or many. Each is met in a
+ * child of its own. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -44,7 +45,7 @@ CURLcode __wrap_curl_global_init(long flags) {
     return failing_inits-- > 0 ? CURLE_FAILED_INIT : __real_curl_global_init(flags);
 }
 
-/* ---- The version ------------------------------------------------------------------------------------------------------------ */
+/* ---- The version ---- */
 
 enum { TRANSFERS = 3, FAILED = 100 };
 
@@ -58,7 +59,8 @@ static int count_handles(void *version) {
     }
     for (int64_t id = 1; id <= TRANSFERS; id++) {
         reply_sequence_contact *contact = NULL;
-        if (reply_get_sequence_contact(client, 100, id, &contact, NULL) != REPLY_OK || contact->contact_id != id) {
+        if (reply_get_sequence_contact(client, 100, id, &contact, NULL) != REPLY_OK ||
+            contact->contact_id != id) {
             return FAILED;
         }
         reply_sequence_contact_free(contact);
@@ -79,7 +81,7 @@ static void test_handles(void **state) {
     assert_int_equal(child_run(count_handles, &after), 1);
 }
 
-/* ---- The initialisation ----------------------------------------------------------------------------------------------------- */
+/* ---- The initialisation ---- */
 
 /* A failure is told, and tried again by the next client; 0: all is well. */
 static int fail_to_initialise(void *unused) {
@@ -87,8 +89,8 @@ static int fail_to_initialise(void *unused) {
     reply_client *client = (reply_client *)&error;
     (void)unused;
     failing_inits = 1;
-    if (reply_client_create("k3y-Secret", &client, &error) != REPLY_ERROR_NO_MEMORY || client != NULL ||
-        error.result != REPLY_ERROR_NO_MEMORY) {
+    if (reply_client_create("k3y-Secret", &client, &error) != REPLY_ERROR_NO_MEMORY ||
+        client != NULL || error.result != REPLY_ERROR_NO_MEMORY) {
         return 1;
     }
     if (reply_client_create("k3y-Secret", &client, &error) != REPLY_OK || failing_inits != -1) {
@@ -109,7 +111,8 @@ static void test_initialisation(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_handles), cmocka_unit_test(test_initialisation)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_handles),
+                                       cmocka_unit_test(test_initialisation)};
     const pid_t responder = responder_start(base_url);
     const int failed = cmocka_run_group_tests(tests, NULL, NULL);
     responder_stop(responder);

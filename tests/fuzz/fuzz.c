@@ -27,6 +27,7 @@ void fuzz_check_message(const char *text) {
     fuzz_check_utf8(text, length);
     for (size_t at = 0; at < length; at++) {
         const unsigned char byte = (unsigned char)text[at];
-        FUZZ_CHECK(byte >= 0x20 && byte != 0x7F && !(byte == 0xC2 && (unsigned char)text[at + 1] < 0xA0));
+        FUZZ_CHECK(byte >= 0x20 && byte != 0x7F &&
+                   !(byte == 0xC2 && (unsigned char)text[at + 1] < 0xA0));
     }
 }

@@ -1,5 +1,5 @@
-/* fuzz_decode.c - any bytes to the decoder: a contact that comes out holds only sound strings, and its json decodes to the same
- * one. */
+/* fuzz_decode.c - any bytes to the decoder: a contact that comes out holds only sound strings, and
+ * its json decodes to the same one. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -27,7 +27,8 @@ static void check_contact(const reply_sequence_contact *contact) {
         check_text(texts[i]);
     }
     fuzz_check_utf8(contact->json, contact->json_length);
-    FUZZ_CHECK(contact->json[contact->json_length] == '\0' && strlen(contact->json) == contact->json_length);
+    FUZZ_CHECK(contact->json[contact->json_length] == '\0' &&
+               strlen(contact->json) == contact->json_length);
     FUZZ_CHECK(contact->icp_score - contact->icp_score == 0); /* finite */
 }
 
@@ -37,23 +38,32 @@ static int is_same_text(const char *left, const char *right) {
 
 static int is_same_datetime(const reply_datetime *left, const reply_datetime *right) {
     return is_same_text(left->text, right->text) && left->unix_seconds == right->unix_seconds &&
-           left->nanoseconds == right->nanoseconds && left->utc_offset_seconds == right->utc_offset_seconds &&
+           left->nanoseconds == right->nanoseconds &&
+           left->utc_offset_seconds == right->utc_offset_seconds &&
            left->has_time == right->has_time && left->has_utc_offset == right->has_utc_offset;
 }
 
-static int is_same_contact(const reply_sequence_contact *left, const reply_sequence_contact *right) {
+static int is_same_contact(const reply_sequence_contact *left,
+                           const reply_sequence_contact *right) {
     return left->contact_id == right->contact_id && left->sequence_id == right->sequence_id &&
-           is_same_text(left->email, right->email) && is_same_text(left->first_name, right->first_name) &&
-           is_same_text(left->last_name, right->last_name) && is_same_text(left->company, right->company) &&
-           is_same_text(left->title, right->title) && left->status == right->status &&
-           is_same_text(left->status_text, right->status_text) && left->sub_status == right->sub_status &&
-           is_same_text(left->sub_status_text, right->sub_status_text) && left->current_step == right->current_step &&
-           is_same_datetime(&left->adding_date, &right->adding_date) && is_same_datetime(&left->moving_date, &right->moving_date) &&
-           is_same_datetime(&left->next_send_after, &right->next_send_after) && left->is_opted_out == right->is_opted_out &&
-           left->has_email_account_id == right->has_email_account_id && left->email_account_id == right->email_account_id &&
+           is_same_text(left->email, right->email) &&
+           is_same_text(left->first_name, right->first_name) &&
+           is_same_text(left->last_name, right->last_name) &&
+           is_same_text(left->company, right->company) && is_same_text(left->title, right->title) &&
+           left->status == right->status && is_same_text(left->status_text, right->status_text) &&
+           left->sub_status == right->sub_status &&
+           is_same_text(left->sub_status_text, right->sub_status_text) &&
+           left->current_step == right->current_step &&
+           is_same_datetime(&left->adding_date, &right->adding_date) &&
+           is_same_datetime(&left->moving_date, &right->moving_date) &&
+           is_same_datetime(&left->next_send_after, &right->next_send_after) &&
+           left->is_opted_out == right->is_opted_out &&
+           left->has_email_account_id == right->has_email_account_id &&
+           left->email_account_id == right->email_account_id &&
            left->has_linkedin_account_id == right->has_linkedin_account_id &&
-           left->linkedin_account_id == right->linkedin_account_id && left->has_icp_score == right->has_icp_score &&
-           left->icp_score == right->icp_score && is_same_text(left->json, right->json);
+           left->linkedin_account_id == right->linkedin_account_id &&
+           left->has_icp_score == right->has_icp_score && left->icp_score == right->icp_score &&
+           is_same_text(left->json, right->json);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
@@ -70,7 +80,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     free(text);
     if (result == REPLY_OK) {
         check_contact(contact);
-        FUZZ_CHECK(reply_decode_sequence_contact(contact->json, contact->json_length, &again, &error) == REPLY_OK);
+        FUZZ_CHECK(reply_decode_sequence_contact(contact->json, contact->json_length, &again,
+                                                 &error) == REPLY_OK);
         FUZZ_CHECK(is_same_contact(contact, again));
         reply_sequence_contact_free(again);
     } else {

@@ -1,4 +1,5 @@
-/* fuzz_problem.c - any bytes to the reader of problem documents: what it tells is short, sound text, without the key. */
+/* fuzz_problem.c - any bytes to the reader of problem documents: what it tells is short, sound
+ * text, without the key. */
 #include <stdlib.h>
 #include <string.h>
 

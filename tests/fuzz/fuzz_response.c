@@ -1,5 +1,6 @@
-/* fuzz_response.c - any bytes as a whole response, through the real transport: the call ends in time, with a contact that is the
- * one asked for or with a sound error. A thread on loopback answers each connection with the bytes and closes it. */
+/* fuzz_response.c - any bytes as a whole response, through the real transport: the call ends in
+ * time, with a contact that is the one asked for or with a sound error. A thread on loopback
+ * answers each connection with the bytes and closes it. */
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <pthread.h>
@@ -35,7 +36,8 @@ static void answer(int connection) {
     }
     pthread_mutex_lock(&server.lock);
     for (size_t sent = 0; sent < server.size;) {
-        const ssize_t written = send(connection, server.answer + sent, server.size - sent, MSG_NOSIGNAL);
+        const ssize_t written =
+            send(connection, server.answer + sent, server.size - sent, MSG_NOSIGNAL);
         if (written <= 0) {
             break;
         }
@@ -62,8 +64,10 @@ static void begin_server(void) {
     socklen_t length = sizeof address;
     pthread_t thread;
     server.listener = socket(AF_INET, SOCK_STREAM, 0);
-    FUZZ_CHECK(server.listener >= 0 && bind(server.listener, (struct sockaddr *)&address, sizeof address) == 0);
-    FUZZ_CHECK(listen(server.listener, 16) == 0 && getsockname(server.listener, (struct sockaddr *)&address, &length) == 0);
+    FUZZ_CHECK(server.listener >= 0 &&
+               bind(server.listener, (struct sockaddr *)&address, sizeof address) == 0);
+    FUZZ_CHECK(listen(server.listener, 16) == 0 &&
+               getsockname(server.listener, (struct sockaddr *)&address, &length) == 0);
     FUZZ_CHECK(pthread_create(&thread, NULL, serve, NULL) == 0 && pthread_detach(thread) == 0);
     snprintf(server.url, sizeof server.url, "http://127.0.0.1:%d/v4", ntohs(address.sin_port));
 }
@@ -78,7 +82,8 @@ static reply_client *create_client(void) {
     return client;
 }
 
-/* Sets what is answered from now on; waits for an answer that is being sent, whose bytes the caller may free afterwards. */
+/* Sets what is answered from now on; waits for an answer that is being sent, whose bytes the caller
+ * may free afterwards. */
 static void set_answer(const uint8_t *bytes, size_t size) {
     pthread_mutex_lock(&server.lock);
     server.answer = bytes;
@@ -88,9 +93,12 @@ static void set_answer(const uint8_t *bytes, size_t size) {
 
 static void check_error(reply_result result, const reply_error *error) {
     fuzz_check_message(error->message);
-    FUZZ_CHECK(error->attempts == 1 && result == error->result && result != REPLY_ERROR_INVALID_ARGUMENT);
-    FUZZ_CHECK(strstr(error->message, "k3y-Secret") == NULL && strstr(error->request_id, "k3y-Secret") == NULL);
-    FUZZ_CHECK(result != REPLY_ERROR_NO_MEMORY && result != REPLY_ERROR_CANCELLED && result != REPLY_ERROR_TLS);
+    FUZZ_CHECK(error->attempts == 1 && result == error->result &&
+               result != REPLY_ERROR_INVALID_ARGUMENT);
+    FUZZ_CHECK(strstr(error->message, "k3y-Secret") == NULL &&
+               strstr(error->request_id, "k3y-Secret") == NULL);
+    FUZZ_CHECK(result != REPLY_ERROR_NO_MEMORY && result != REPLY_ERROR_CANCELLED &&
+               result != REPLY_ERROR_TLS);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
@@ -106,7 +114,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     set_answer(data, size);
     const reply_result result = reply_get_sequence_contact(client, 100, 12345, &contact, &error);
     if (result == REPLY_OK) {
-        FUZZ_CHECK(contact->contact_id == 12345 && contact->sequence_id == 100 && error.attempts == 1);
+        FUZZ_CHECK(contact->contact_id == 12345 && contact->sequence_id == 100 &&
+                   error.attempts == 1);
         fuzz_check_utf8(contact->json, contact->json_length);
     } else {
         FUZZ_CHECK(contact == NULL);

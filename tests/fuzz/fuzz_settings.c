@@ -1,5 +1,6 @@
-/* fuzz_settings.c - any text to the setters: what is refused is said so, and no header that is accepted can break out of its line.
- * The first byte chooses the setter; a line feed parts a header's name from its value. */
+/* fuzz_settings.c - any text to the setters: what is refused is said so, and no header that is
+ * accepted can break out of its line. The first byte chooses the setter; a line feed parts a
+ * header's name from its value. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -30,10 +31,12 @@ static void check_client(const reply_client *client) {
             FUZZ_CHECK((unsigned char)*at >= 0x20 && *at != 0x7F);
         }
     }
-    FUZZ_CHECK(base_url->path_offset <= strlen(base_url->text) && base_url->text[strlen(base_url->text) - 1] != '/');
+    FUZZ_CHECK(base_url->path_offset <= strlen(base_url->text) &&
+               base_url->text[strlen(base_url->text) - 1] != '/');
     FUZZ_CHECK(strpbrk(base_url->text, "?#") == NULL);
-    FUZZ_CHECK(strncmp(base_url->text, "https://", 8) == 0 ||
-               (strncmp(base_url->text, "http://", 7) == 0 && client->transport_settings.is_loopback));
+    FUZZ_CHECK(
+        strncmp(base_url->text, "https://", 8) == 0 ||
+        (strncmp(base_url->text, "http://", 7) == 0 && client->transport_settings.is_loopback));
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {

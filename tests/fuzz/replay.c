@@ -1,4 +1,5 @@
-/* replay.c - runs a fuzz target on files, and on the files in folders, that are named as arguments: no fuzzing compiler is needed.
+/* replay.c - runs a fuzz target on files, and on the files in folders, that are named as arguments:
+ * no fuzzing compiler is needed.
  */
 #include <dirent.h>
 #include <stdio.h>
@@ -32,7 +33,8 @@ static void replay(const char *path) {
     for (const struct dirent *entry = readdir(folder); entry != NULL; entry = readdir(folder)) {
         char inner[4096];
         if (entry->d_name[0] != '.') {
-            FUZZ_CHECK((size_t)snprintf(inner, sizeof inner, "%s/%s", path, entry->d_name) < sizeof inner);
+            FUZZ_CHECK((size_t)snprintf(inner, sizeof inner, "%s/%s", path, entry->d_name) <
+                       sizeof inner);
             replay(inner);
         }
     }

@@ -1,4 +1,5 @@
-/* test_host_code.c - what the host's own code does meanwhile: callbacks that take longer than an attempt may, and forks at any moment.
+/* test_host_code.c - what the host's own code does meanwhile: callbacks that take longer than an
+ * attempt may, and forks at any moment.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -18,8 +19,8 @@ static char base_url[64];
 
 enum { CONTACTS = 8, ATTEMPT_MS = 300, CALLBACK_MS = 350 };
 
-static int on_contact(size_t index, reply_result result, reply_sequence_contact *contact, const reply_error *error,
-                      void *user_data) {
+static int on_contact(size_t index, reply_result result, reply_sequence_contact *contact,
+                      const reply_error *error, void *user_data) {
     int *delivered = user_data;
     (void)index;
     assert_int_equal(result, REPLY_OK);
@@ -40,7 +41,9 @@ static void test_slow_callback(void **state) {
     assert_int_equal(reply_client_set_base_url(client, base_url, NULL), REPLY_OK);
     assert_int_equal(reply_client_set_attempt_timeout_ms(client, ATTEMPT_MS, NULL), REPLY_OK);
     assert_int_equal(reply_client_set_max_concurrency(client, 4, NULL), REPLY_OK);
-    assert_int_equal(reply_get_sequence_contacts(client, 100, ids, CONTACTS, on_contact, &delivered, NULL), REPLY_OK);
+    assert_int_equal(
+        reply_get_sequence_contacts(client, 100, ids, CONTACTS, on_contact, &delivered, NULL),
+        REPLY_OK);
     assert_int_equal(delivered, CONTACTS);
     reply_client_destroy(client);
 }
@@ -90,7 +93,8 @@ static void test_create_after_fork(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_slow_callback), cmocka_unit_test(test_create_after_fork)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_slow_callback),
+                                       cmocka_unit_test(test_create_after_fork)};
     const pid_t responder = responder_start(base_url);
     const int failed = cmocka_run_group_tests(tests, NULL, NULL);
     responder_stop(responder);

@@ -1,5 +1,6 @@
-/* test_process_state.c - the library is a guest in its host's process: locale, signals, environment, cJSON's hooks, standard streams and
- * open files are as they were, and after destroy no memory that the library owned holds the API key. */
+/* test_process_state.c - the library is a guest in its host's process: locale, signals,
+ * environment, cJSON's hooks, standard streams and open files are as they were, and after destroy
+ * no memory that the library owned holds the API key. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -23,9 +24,10 @@ extern char **environ;
 
 static char base_url[64];
 
-/* Uses most of the library once: a contact, one that is not there, a wait, many, and a decode of escapes. */
-static int on_contact(size_t index, reply_result result, reply_sequence_contact *contact, const reply_error *error,
-                      void *user_data) {
+/* Uses most of the library once: a contact, one that is not there, a wait, many, and a decode of
+ * escapes. */
+static int on_contact(size_t index, reply_result result, reply_sequence_contact *contact,
+                      const reply_error *error, void *user_data) {
     (void)index;
     (void)result;
     (void)error;
@@ -45,8 +47,11 @@ static void use_library(const char *key) {
     assert_int_equal(reply_get_sequence_contact(client, 100, 12345, &contact, NULL), REPLY_OK);
     assert_string_equal(contact->first_name, "Zo\xC3\xAB");
     reply_sequence_contact_free(contact);
-    assert_int_equal(reply_get_sequence_contact(client, 100, 404, &contact, NULL), REPLY_ERROR_NOT_FOUND);
-    assert_int_equal(reply_get_sequence_contacts(client, 100, ids, sizeof ids / sizeof *ids, on_contact, NULL, NULL), REPLY_OK);
+    assert_int_equal(reply_get_sequence_contact(client, 100, 404, &contact, NULL),
+                     REPLY_ERROR_NOT_FOUND);
+    assert_int_equal(reply_get_sequence_contacts(client, 100, ids, sizeof ids / sizeof *ids,
+                                                 on_contact, NULL, NULL),
+                     REPLY_OK);
     reply_client_destroy(client);
 }
 
@@ -63,7 +68,8 @@ static int count_open_files(void) {
 
 static void test_open_files(void **state) {
     (void)state;
-    use_library("k3y-Secret"); /* what other libraries open once and keep, OpenSSL's random device say, is open now */
+    use_library("k3y-Secret"); /* what other libraries open once and keep, OpenSSL's random device
+                                  say, is open now */
     const int before = count_open_files();
     use_library("k3y-Secret");
     assert_int_equal(count_open_files(), before);
@@ -95,7 +101,8 @@ static void test_signals(void **state) {
         struct sigaction after;
         memset(&after, 0, sizeof after);
         if (sigaction(number, NULL, &after) == 0) {
-            assert_true(after.sa_handler == before[number].sa_handler && after.sa_flags == before[number].sa_flags);
+            assert_true(after.sa_handler == before[number].sa_handler &&
+                        after.sa_flags == before[number].sa_flags);
         }
         assert_int_equal(sigismember(&mask_after, number), sigismember(&mask_before, number));
     }
@@ -158,7 +165,8 @@ static void test_standard_streams(void **state) {
 
 /* ---- The process's memory ---- */
 
-/* The key, put together where it is needed, so that the test's own copy is not found: each byte stands one below. */
+/* The key, put together where it is needed, so that the test's own copy is not found: each byte
+ * stands one below. */
 static const char shifted_key[] = "lfz1e68b5c29f1b8d1Tfdsfu`PgUijt`Uftu";
 
 static void make_key(char *key) {
@@ -167,7 +175,8 @@ static void make_key(char *key) {
     }
 }
 
-/* How often the key stands in the process's writable memory. The key in key itself is counted, too. */
+/* How often the key stands in the process's writable memory. The key in key itself is counted, too.
+ */
 static int count_in_memory(const char *key) {
     static char piece[1 << 16];
     const size_t length = strlen(key);
@@ -191,7 +200,8 @@ static int count_in_memory(const char *key) {
                 continue; /* the buffer that is searched with */
             }
             const ssize_t got = pread(memory, piece, wanted, (off_t)at);
-            for (ssize_t i = 0; got > 0 && i + (ssize_t)length <= got && i < (ssize_t)(sizeof piece - 64); i++) {
+            for (ssize_t i = 0;
+                 got > 0 && i + (ssize_t)length <= got && i < (ssize_t)(sizeof piece - 64); i++) {
                 count += memcmp(piece + i, key, length) == 0;
             }
         }
@@ -214,21 +224,25 @@ static void test_key_in_memory(void **state) {
     const int held = count_in_memory(key);
     reply_client_destroy(client);
     const int left = count_in_memory(key);
-    print_message("the key stood in memory %d times with a client, its caller's copy included, %d times without\n", held, left);
+    print_message("the key stood in memory %d times with a client, its caller's copy included, %d "
+                  "times without\n",
+                  held, left);
     assert_true(held >= 3); /* the search finds what is there */
     assert_int_equal(left, 1);
 
-    /* After calls, libcurl's freed buffers may hold the request. They are counted, not asserted: they are not the library's. */
+    /* After calls, libcurl's freed buffers may hold the request. They are counted, not asserted:
+     * they are not the library's. */
     use_library(key);
-    print_message(
-        "after calls and destroy it stands there %d times, the caller's copy included; the others are libcurl's buffers\n",
-        count_in_memory(key));
+    print_message("after calls and destroy it stands there %d times, the caller's copy included; "
+                  "the others are libcurl's buffers\n",
+                  count_in_memory(key));
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_open_files),    cmocka_unit_test(test_locale),      cmocka_unit_test(test_signals),
-        cmocka_unit_test(test_environment),   cmocka_unit_test(test_cjson_hooks), cmocka_unit_test(test_standard_streams),
+        cmocka_unit_test(test_open_files),    cmocka_unit_test(test_locale),
+        cmocka_unit_test(test_signals),       cmocka_unit_test(test_environment),
+        cmocka_unit_test(test_cjson_hooks),   cmocka_unit_test(test_standard_streams),
         cmocka_unit_test(test_key_in_memory),
     };
     const pid_t responder = responder_start(base_url);

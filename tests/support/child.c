@@ -14,8 +14,8 @@
 extern void __gcov_dump(void);
 #endif
 
-/* Ends the child in another program: on an exit of this one a memory checker would take what the parent's other threads hold for
- * lost. */
+/* Ends the child in another program: on an exit of this one a memory checker would take what the
+ * parent's other threads hold for lost. */
 static _Noreturn void end(int status) {
     char command[32];
     snprintf(command, sizeof command, "exit %d", status);
@@ -25,7 +25,8 @@ static _Noreturn void end(int status) {
 
 pid_t child_start(int (*act)(void *context), void *context) {
 #ifdef REPLYIO_COVERAGE
-    /* Where other threads were counting when the process was copied, the copy's counts do not add up. */
+    /* Where other threads were counting when the process was copied, the copy's counts do not add
+     * up. */
     const bool is_counted = thread_count() == 1;
 #endif
     const pid_t child = fork();

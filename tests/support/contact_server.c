@@ -1,4 +1,5 @@
-/* contact_server.c - a well-behaved server in a process of its own, so that nothing of it counts in a test of this process's memory. */
+/* contact_server.c - a well-behaved server in a process of its own, so that nothing of it counts in
+ * a test of this process's memory. */
 #include "support/contact_server.h"
 
 #include <arpa/inet.h>
@@ -12,12 +13,14 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static void write_contact(char *body, size_t size, const char *sequence_id, const char *contact_id) {
-    snprintf(
-        body, size,
-        "{\"contactId\":%s,\"sequenceId\":%s,\"email\":\"a\\u0040b.example\",\"firstName\":\"Zo\\u00eb\",\"status\":\"Active\","
-        "\"currentStep\":2,\"addingDate\":\"2024-03-08T10:00:00+00:00\",\"isOptedOut\":true,\"icpScore\":0.85}",
-        contact_id, sequence_id);
+static void write_contact(char *body, size_t size, const char *sequence_id,
+                          const char *contact_id) {
+    snprintf(body, size,
+             "{\"contactId\":%s,\"sequenceId\":%s,\"email\":\"a\\u0040b.example\",\"firstName\":"
+             "\"Zo\\u00eb\",\"status\":\"Active\","
+             "\"currentStep\":2,\"addingDate\":\"2024-03-08T10:00:00+00:00\",\"isOptedOut\":true,"
+             "\"icpScore\":0.85}",
+             contact_id, sequence_id);
 }
 
 /* Answers one request, whose text has the ids. Returns 0 where the connection is to be closed. */
@@ -33,15 +36,18 @@ static int answer(int connection, const char *request) {
     sscanf(request, "GET /v4/sequences/%31[0-9]/contacts/%31[0-9]", sequence_id, contact_id);
     if (strcmp(contact_id, "404") == 0) {
         status = "404 Not Found";
-        snprintf(body, sizeof body,
-                 "{\"title\":\"Not \\u0066ound\",\"code\":\"sequenceContact.notInSequence\",\"errors\":[{\"a\":\"b\"}]}");
+        snprintf(
+            body, sizeof body,
+            "{\"title\":\"Not "
+            "\\u0066ound\",\"code\":\"sequenceContact.notInSequence\",\"errors\":[{\"a\":\"b\"}]}");
     } else if (strcmp(contact_id, "503") == 0) {
         status = "503 Service Unavailable";
     } else {
         write_contact(body, sizeof body, sequence_id, contact_id);
     }
     const int length =
-        snprintf(response, sizeof response, "HTTP/1.1 %s\r\nContent-Type: application/json\r\nContent-Length: %zu\r\n\r\n%s",
+        snprintf(response, sizeof response,
+                 "HTTP/1.1 %s\r\nContent-Type: application/json\r\nContent-Length: %zu\r\n\r\n%s",
                  status, strlen(body), body);
     return send(connection, response, (size_t)length, MSG_NOSIGNAL) == length;
 }
@@ -86,7 +92,8 @@ pid_t responder_start(char base_url[64]) {
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t length = sizeof address;
     const int listener = socket(AF_INET, SOCK_STREAM, 0);
-    if (listener < 0 || bind(listener, (struct sockaddr *)&address, sizeof address) != 0 || listen(listener, 64) != 0 ||
+    if (listener < 0 || bind(listener, (struct sockaddr *)&address, sizeof address) != 0 ||
+        listen(listener, 64) != 0 ||
         getsockname(listener, (struct sockaddr *)&address, &length) != 0) {
         perror("responder");
         exit(EXIT_FAILURE);

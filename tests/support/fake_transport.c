@@ -1,5 +1,5 @@
-/* fake_transport.c - a transport without a network. All threads share one clock, one script and one record, under one lock, which
- * is not held while a test's own action runs. */
+/* fake_transport.c - a transport without a network. All threads share one clock, one script and one
+ * record, under one lock, which is not held while a test's own action runs. */
 #include "support/fake_transport.h"
 
 #include <inttypes.h>
@@ -16,7 +16,13 @@
 #include "base/error.h"
 
 /* The clock's beginning: not 0, so that a time that is taken for a span shows. */
-enum { CLOCK_BEGIN_MS = 5000000, MOST_SCRIPTS = 64, MOST_ACTIONS = 32, MOST_IDLE_TURNS = 10000, MOST_EVENTS = 2000000 };
+enum {
+    CLOCK_BEGIN_MS = 5000000,
+    MOST_SCRIPTS = 64,
+    MOST_ACTIONS = 32,
+    MOST_IDLE_TURNS = 10000,
+    MOST_EVENTS = 2000000
+};
 
 struct fake_slot {
     bool is_in_flight;
@@ -25,7 +31,8 @@ struct fake_slot {
     int64_t ends_ms;
     int64_t order; /* of its start among all */
     struct fake_answer answer;
-    struct transport_response response; /* its texts are copies on the heap, of exactly their length */
+    struct transport_response
+        response; /* its texts are copies on the heap, of exactly their length */
 };
 
 struct transport_session {
@@ -75,12 +82,14 @@ static struct {
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
 
-/* ---- The record -------------------------------------------------------------------------------------------------------------- */
+/* ---- The record ---- */
 
-/* What breaks the transport's contract. A test that is in the middle of a call, perhaps in another thread, cannot be left here. */
+/* What breaks the transport's contract. A test that is in the middle of a call, perhaps in another
+ * thread, cannot be left here. */
 static void violate(const char *what, const struct transport_session *session, int32_t slot) {
     if (fake.violation[0] == '\0') {
-        snprintf(fake.violation, sizeof fake.violation, "%s: session %d, slot %d, at %" PRId64 " ms", what,
+        snprintf(fake.violation, sizeof fake.violation,
+                 "%s: session %d, slot %d, at %" PRId64 " ms", what,
                  session != NULL ? session->number : -1, (int)slot, fake.now_ms - CLOCK_BEGIN_MS);
     }
 }
@@ -107,7 +116,8 @@ static struct fake_event *add_event(enum fake_kind kind) {
     return event;
 }
 
-static struct fake_event *add_slot_event(enum fake_kind kind, const struct transport_session *session, int32_t slot) {
+static struct fake_event *add_slot_event(enum fake_kind kind,
+                                         const struct transport_session *session, int32_t slot) {
     struct fake_event *event = add_event(kind);
     event->session = session->number;
     event->slot = slot;
@@ -202,16 +212,18 @@ const char *fake_log_text(void) {
     return fake.log != NULL ? fake.log : "";
 }
 
-/* ---- The script -------------------------------------------------------------------------------------------------------------- */
+/* ---- The script ---- */
 
 void fake_script(int64_t contact_id, const struct fake_answer *answers, size_t count) {
     if (fake.script_count == MOST_SCRIPTS) {
         give_up("too many scripts");
     }
-    fake.scripts[fake.script_count++] = (struct script){.contact_id = contact_id, .answers = answers, .count = count};
+    fake.scripts[fake.script_count++] =
+        (struct script){.contact_id = contact_id, .answers = answers, .count = count};
 }
 
-void fake_script_all(void (*write_answer)(int64_t contact_id, int64_t time_ms, struct fake_answer *answer)) {
+void fake_script_all(void (*write_answer)(int64_t contact_id, int64_t time_ms,
+                                          struct fake_answer *answer)) {
     fake.write_answer = write_answer;
 }
 
@@ -272,7 +284,7 @@ static struct fake_answer take_answer(int64_t contact_id) {
     return answer;
 }
 
-/* ---- The clock --------------------------------------------------------------------------------------------------------------- */
+/* ---- The clock ---- */
 
 static int64_t earlier(int64_t one, int64_t other) {
     return one < other ? one : other;
@@ -295,7 +307,8 @@ static void advance(void) {
     for (size_t i = 0; i < fake.action_count; i++) {
         next = earlier(next, fake.actions[i].time_ms);
     }
-    for (struct transport_session *session = fake.sessions; session != NULL; session = session->next) {
+    for (struct transport_session *session = fake.sessions; session != NULL;
+         session = session->next) {
         if (session->is_waiting) {
             next = earlier(next, next_of_session(session));
             session->is_waiting = false;
@@ -373,7 +386,7 @@ static void wait_for_change(struct transport_session *session) {
     }
 }
 
-/* ---- Sessions ---------------------------------------------------------------------------------------------------------------- */
+/* ---- Sessions ---- */
 
 static void check_use(const struct transport_session *session, int32_t slot, const char *what) {
     if (session->is_closed || slot < 0 || slot >= session->settings->slot_count) {
@@ -412,7 +425,8 @@ static struct transport_session *open_session(const struct transport_settings *s
         fake.failing_opens--;
     } else {
         session = calloc(1, sizeof *session);
-        if (session == NULL || (session->slots = calloc((size_t)settings->slot_count, sizeof *session->slots)) == NULL) {
+        if (session == NULL || (session->slots = calloc((size_t)settings->slot_count,
+                                                        sizeof *session->slots)) == NULL) {
             give_up("no memory for a session");
         }
         session->settings = settings;
@@ -442,19 +456,24 @@ static void close_session(struct transport_session *session, bool came_through_f
 
 static void read_ids(const char *url, struct fake_slot *slot) {
     const char *ids = strstr(url, "/sequences/");
-    if (ids == NULL || sscanf(ids, "/sequences/%" SCNd64 "/contacts/%" SCNd64, &slot->sequence_id, &slot->contact_id) != 2 ||
+    if (ids == NULL ||
+        sscanf(ids, "/sequences/%" SCNd64 "/contacts/%" SCNd64, &slot->sequence_id,
+               &slot->contact_id) != 2 ||
         strncmp(url, "https://", 8) != 0) {
         give_up("a URL that is not a contact's");
     }
 }
 
-static void start(struct transport_session *session, int32_t number, const char *url, int64_t timeout_ms, int64_t deadline_ms) {
-    (void)deadline_ms; /* dispatch gives no attempt more time than that, and the fake clock stands still between waits */
+static void start(struct transport_session *session, int32_t number, const char *url,
+                  int64_t timeout_ms, int64_t deadline_ms) {
+    (void)deadline_ms; /* dispatch gives no attempt more time than that, and the fake clock stands
+                          still between waits */
     pthread_mutex_lock(&lock);
     check_use(session, number, "start");
     struct fake_slot *slot = &session->slots[number];
     if (slot->is_in_flight || session->is_waiting || timeout_ms < 1) {
-        violate(timeout_ms < 1 ? "start without time" : "start in a slot that is not free", session, number);
+        violate(timeout_ms < 1 ? "start without time" : "start in a slot that is not free", session,
+                number);
     }
     free_response(&slot->response);
     read_ids(url, slot);
@@ -464,7 +483,8 @@ static void start(struct transport_session *session, int32_t number, const char 
     slot->order = fake.starts++;
     slot->is_in_flight = true;
     fake.in_flight++;
-    fake.most_in_flight = fake.in_flight > fake.most_in_flight ? fake.in_flight : fake.most_in_flight;
+    fake.most_in_flight =
+        fake.in_flight > fake.most_in_flight ? fake.in_flight : fake.most_in_flight;
     add_slot_event(FAKE_START, session, number)->timeout_ms = timeout_ms;
     pthread_mutex_unlock(&lock);
 }
@@ -486,7 +506,8 @@ static char *make_contact(const struct fake_slot *slot) {
     char body[512];
     snprintf(body, sizeof body,
              "{\"contactId\":%" PRId64 ",\"sequenceId\":%" PRId64 ",\"email\":\"person%" PRId64
-             "@private.example\",\"firstName\":\"Private\",\"status\":\"Active\",\"currentStep\":2,\"addingDate\":"
+             "@private.example\",\"firstName\":\"Private\",\"status\":\"Active\",\"currentStep\":2,"
+             "\"addingDate\":"
              "\"2024-03-08T10:00:00+00:00\",\"isOptedOut\":true}",
              slot->contact_id, slot->sequence_id, slot->contact_id);
     return copy_text(body);
@@ -496,8 +517,9 @@ static void fill_response(struct fake_slot *slot) {
     const struct fake_answer *answer = &slot->answer;
     struct transport_response *response = &slot->response;
     if (slot->is_timeout) {
-        *response = (struct transport_response){
-            .failure = REPLY_ERROR_TIMEOUT, .failure_text = copy_text("Operation timed out"), .curl_code = 28};
+        *response = (struct transport_response){.failure = REPLY_ERROR_TIMEOUT,
+                                                .failure_text = copy_text("Operation timed out"),
+                                                .curl_code = 28};
         return;
     }
     *response = (struct transport_response){
@@ -512,7 +534,8 @@ static void fill_response(struct fake_slot *slot) {
         .date = copy_text(answer->date),
         .request_id = copy_text(answer->request_id),
     };
-    char *contact = response->http_status == 200 && answer->body == NULL ? make_contact(slot) : NULL;
+    char *contact =
+        response->http_status == 200 && answer->body == NULL ? make_contact(slot) : NULL;
     const char *body = contact != NULL ? contact : answer->body;
     if (body != NULL && body[0] != '\0') {
         response->body_length = strlen(body);
@@ -528,14 +551,16 @@ static int32_t find_ended(const struct transport_session *session) {
         const struct fake_slot *slot = &session->slots[i];
         const struct fake_slot *best = &session->slots[found < 0 ? i : found];
         if (slot->is_in_flight && slot->ends_ms <= fake.now_ms &&
-            (found < 0 || slot->ends_ms < best->ends_ms || (slot->ends_ms == best->ends_ms && slot->order < best->order))) {
+            (found < 0 || slot->ends_ms < best->ends_ms ||
+             (slot->ends_ms == best->ends_ms && slot->order < best->order))) {
             found = i;
         }
     }
     return found;
 }
 
-static void end_attempt(struct transport_session *session, int32_t number, struct transport_response *response) {
+static void end_attempt(struct transport_session *session, int32_t number,
+                        struct transport_response *response) {
     struct fake_slot *slot = &session->slots[number];
     fill_response(slot);
     session->is_broken = session->is_broken || slot->response.failure == REPLY_ERROR_NO_MEMORY;
@@ -550,7 +575,8 @@ static void end_attempt(struct transport_session *session, int32_t number, struc
 static void begin_wait(struct transport_session *session, int64_t timeout_ms) {
     check_use(session, 0, "wait");
     if (session->is_waiting || timeout_ms < -1) {
-        violate(session->is_waiting ? "wait in two threads" : "wait for less than nothing", session, 0);
+        violate(session->is_waiting ? "wait in two threads" : "wait for less than nothing", session,
+                0);
     }
     if (++fake.idle_turns > MOST_IDLE_TURNS) {
         give_up("waits again and again without waiting");
@@ -561,7 +587,8 @@ static void begin_wait(struct transport_session *session, int64_t timeout_ms) {
     event->timeout_ms = timeout_ms;
 }
 
-static int32_t wait_for_one(struct transport_session *session, int64_t timeout_ms, struct transport_response *response) {
+static int32_t wait_for_one(struct transport_session *session, int64_t timeout_ms,
+                            struct transport_response *response) {
     int32_t ended = -1;
     pthread_mutex_lock(&lock);
     begin_wait(session, timeout_ms);
@@ -609,7 +636,7 @@ static bool may_serve_again(const struct transport_session *session) {
     return !is_broken;
 }
 
-/* ---- The rest of the table --------------------------------------------------------------------------------------------------- */
+/* ---- The rest of the table ---- */
 
 static int64_t now_ms(void) {
     return fake_now() + CLOCK_BEGIN_MS;
@@ -646,9 +673,11 @@ static const char *version(void) {
 }
 
 /* Takes https alone. A host named "loop" is this machine. */
-static reply_result check_base_url(const char *text, struct transport_base_url *base_url, reply_error *error) {
+static reply_result check_base_url(const char *text, struct transport_base_url *base_url,
+                                   reply_error *error) {
     if (strncmp(text, "https://", 8) != 0) {
-        return error_set(error, REPLY_ERROR_INVALID_ARGUMENT, "the base URL is refused by the fake transport");
+        return error_set(error, REPLY_ERROR_INVALID_ARGUMENT,
+                         "the base URL is refused by the fake transport");
     }
     size_t length = strlen(text);
     base_url->path_offset = 8 + strcspn(text + 8, "/");
@@ -662,9 +691,9 @@ static reply_result check_base_url(const char *text, struct transport_base_url *
 }
 
 static reply_result check_proxy(const char *text, reply_error *error) {
-    return strncmp(text, "http", 4) == 0
-               ? REPLY_OK
-               : error_set(error, REPLY_ERROR_INVALID_ARGUMENT, "the proxy is refused by the fake transport");
+    return strncmp(text, "http", 4) == 0 ? REPLY_OK
+                                         : error_set(error, REPLY_ERROR_INVALID_ARGUMENT,
+                                                     "the proxy is refused by the fake transport");
 }
 
 const struct transport fake_transport = {
@@ -684,7 +713,7 @@ const struct transport fake_transport = {
     .close = close_session,
 };
 
-/* ---- Setup and teardown ------------------------------------------------------------------------------------------------------ */
+/* ---- Setup and teardown ---- */
 
 void fake_begin(void) {
     memset(&fake, 0, sizeof fake);
@@ -716,7 +745,8 @@ int fake_end(void) {
 reply_client *fake_create_client(void) {
     reply_client *client = NULL;
     reply_error error;
-    assert_int_equal(client_create(&fake_transport, FAKE_KEY, &client, error_begin(&error, NULL)), REPLY_OK);
+    assert_int_equal(client_create(&fake_transport, FAKE_KEY, &client, error_begin(&error, NULL)),
+                     REPLY_OK);
     assert_int_equal(reply_client_set_log(client, fake_log, NULL, NULL), REPLY_OK);
     return client;
 }

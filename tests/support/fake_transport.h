@@ -1,6 +1,7 @@
-/* fake_transport.h - a transport without a network: its clock only moves inside wait, its answers and its chance are scripted, and
- * it records what was asked of it. Several threads may use it at once: the clock moves when all of them wait. What breaks the
- * transport's contract is noted and fails the test at its end. */
+/* fake_transport.h - a transport without a network: its clock only moves inside wait, its answers
+ * and its chance are scripted, and it records what was asked of it. Several threads may use it at
+ * once: the clock moves when all of them wait. What breaks the transport's contract is noted and
+ * fails the test at its end. */
 #ifndef REPLYIO_FAKE_TRANSPORT_H
 #define REPLYIO_FAKE_TRANSPORT_H
 
@@ -51,7 +52,8 @@ struct fake_event {
     struct fake_answer answer;       /* END, unless is_timeout */
 };
 
-/* Setup and teardown of each test, with a new client, of FAKE_KEY and with its log kept, as *state. */
+/* Setup and teardown of each test, with a new client, of FAKE_KEY and with its log kept, as *state.
+ */
 int fake_setup(void **state);
 int fake_teardown(void **state);
 
@@ -62,23 +64,26 @@ int fake_end(void);
 /* A client of FAKE_KEY on the fake transport, whose log is kept. */
 reply_client *fake_create_client(void);
 
-/* ---- The script -------------------------------------------------------------------------------------------------------------- */
+/* ---- The script ---- */
 
-/* The answers to a contact's attempts, in turn; the last one again for all that follow. They are not copied. A contact without a
- * script is had in 100 ms. */
+/* The answers to a contact's attempts, in turn; the last one again for all that follow. They are
+ * not copied. A contact without a script is had in 100 ms. */
 void fake_script(int64_t contact_id, const struct fake_answer *answers, size_t count);
-#define FAKE_SCRIPT(contact_id, ...)                                                                                               \
-    fake_script((contact_id), (const struct fake_answer[]){__VA_ARGS__},                                                           \
+#define FAKE_SCRIPT(contact_id, ...)                                                               \
+    fake_script((contact_id), (const struct fake_answer[]){__VA_ARGS__},                           \
                 sizeof((const struct fake_answer[]){__VA_ARGS__}) / sizeof(struct fake_answer))
 
 /* Fills in the answer to any attempt that has no script. It must not call the fake. */
-void fake_script_all(void (*write_answer)(int64_t contact_id, int64_t time_ms, struct fake_answer *answer));
+void fake_script_all(void (*write_answer)(int64_t contact_id, int64_t time_ms,
+                                          struct fake_answer *answer));
 
-/* What chance gives: the numbers in turn, the last one again for all that follow (not copied); 0 without a script. Or a function.
+/* What chance gives: the numbers in turn, the last one again for all that follow (not copied); 0
+ * without a script. Or a function.
  */
 void fake_script_random(const uint32_t *numbers, size_t count);
-#define FAKE_RANDOM(...)                                                                                                           \
-    fake_script_random((const uint32_t[]){__VA_ARGS__}, sizeof((const uint32_t[]){__VA_ARGS__}) / sizeof(uint32_t))
+#define FAKE_RANDOM(...)                                                                           \
+    fake_script_random((const uint32_t[]){__VA_ARGS__},                                            \
+                       sizeof((const uint32_t[]){__VA_ARGS__}) / sizeof(uint32_t))
 void fake_script_all_random(uint32_t (*random)(void));
 
 /* Calls action(data) when the clock reaches a time, before anything else that happens then. */
@@ -90,15 +95,16 @@ void fake_interrupt_at(int64_t time_ms, reply_client *client);
 /* Moves the clock, as a caller that is busy for a while. */
 void fake_pass(int64_t ms);
 
-/* The next sessions to be opened, or the next preparations of the process, fail for lack of memory. */
+/* The next sessions to be opened, or the next preparations of the process, fail for lack of memory.
+ */
 void fake_fail_opens(int count);
 void fake_fail_prepares(int count);
 
-/* Calls run in so many threads at once, at most 8, each with its own element of contexts, an array of elements of this size. The
- * clock moves when all that still run wait. */
+/* Calls run in so many threads at once, at most 8, each with its own element of contexts, an array
+ * of elements of this size. The clock moves when all that still run wait. */
 void fake_run_in_threads(void (*run)(void *context), void *contexts, size_t size, int count);
 
-/* ---- The record -------------------------------------------------------------------------------------------------------------- */
+/* ---- The record ---- */
 
 /* Milliseconds since the test began. */
 int64_t fake_now(void);
@@ -123,7 +129,8 @@ const struct transport_settings *fake_settings(void);
 /* The most attempts that were ever under way at once, over all sessions. */
 int fake_most_in_flight(void);
 
-/* The lines that fake_log received, each with a line feed after it; valid until the next one. fake_create_client sets it. */
+/* The lines that fake_log received, each with a line feed after it; valid until the next one.
+ * fake_create_client sets it. */
 void fake_log(const char *line, void *user_data);
 const char *fake_log_text(void);
 

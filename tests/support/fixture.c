@@ -1,5 +1,5 @@
-/* fixture.c - what tests are made on: fixture files, texts at their exact size, errors, and the host's locale. A check that fails
- * names the case. */
+/* fixture.c - what tests are made on: fixture files, texts at their exact size, errors, and the
+ * host's locale. A check that fails names the case. */
 #include "support/fixture.h"
 
 #include <dirent.h>
@@ -16,7 +16,7 @@
 
 #include "base/text.h"
 
-/* ---- Files ------------------------------------------------------------------------------------------------------------------- */
+/* ---- Files ---- */
 
 char *fixture_copy(const char *bytes, size_t length) {
     char *copy = malloc(length);
@@ -112,7 +112,7 @@ void fixture_each_line(const char *path, void (*use)(const char *text, const cha
     assert_true(used > 0);
 }
 
-/* ---- Checks ------------------------------------------------------------------------------------------------------------------ */
+/* ---- Checks ---- */
 
 void fixture_expect_text(const char *name, const char *expected, const char *actual) {
     if (strcmp(expected, actual) != 0) {
@@ -124,7 +124,8 @@ void fixture_expect_words(const char *name, const char *words, const char *text)
     char *copy = strdup(words);
     char *rest = NULL;
     assert_non_null(copy);
-    for (const char *line = strtok_r(copy, "\n", &rest); line != NULL; line = strtok_r(NULL, "\n", &rest)) {
+    for (const char *line = strtok_r(copy, "\n", &rest); line != NULL;
+         line = strtok_r(NULL, "\n", &rest)) {
         if (strstr(text, line) == NULL) {
             fail_msg("%s: \"%s\" is not in \"%s\"", name, line, text);
         }
@@ -154,13 +155,16 @@ void fixture_spoil_error(reply_error *error) {
 /* Whether the error says nothing of a response, and what is reserved is zero. */
 static bool is_without_response(const reply_error *error) {
     static const char zeros[sizeof error->reserved];
-    return error->http_status == 0 && error->curl_code == 0 && error->attempts == 0 && error->retry_after_ms == -1 &&
-           error->problem_code[0] == '\0' && error->request_id[0] == '\0' && memcmp(error->reserved, zeros, sizeof zeros) == 0;
+    return error->http_status == 0 && error->curl_code == 0 && error->attempts == 0 &&
+           error->retry_after_ms == -1 && error->problem_code[0] == '\0' &&
+           error->request_id[0] == '\0' && memcmp(error->reserved, zeros, sizeof zeros) == 0;
 }
 
-void fixture_expect_error(const char *name, const reply_error *error, reply_result result, const char *words) {
+void fixture_expect_error(const char *name, const reply_error *error, reply_result result,
+                          const char *words) {
     if (error->result != result) {
-        fail_msg("%s: result %d instead of %d: %s", name, (int)error->result, (int)result, error->message);
+        fail_msg("%s: result %d instead of %d: %s", name, (int)error->result, (int)result,
+                 error->message);
     }
     if (!is_without_response(error)) {
         fail_msg("%s: the error tells of a response, or is not cleared", name);
@@ -175,7 +179,7 @@ void fixture_expect_no_error(const char *name, const reply_error *error) {
     }
 }
 
-/* ---- The host's locale ------------------------------------------------------------------------------------------------------- */
+/* ---- The host's locale ---- */
 
 static char locale_folder[] = "/tmp/replyio-locale-XXXXXX";
 static bool has_locale_folder = false;
@@ -204,12 +208,16 @@ bool fixture_begin_locale(const char *name) {
         assert_int_equal(setenv("LOCPATH", locale_folder, 1), 0);
         has_locale_folder = true;
     }
-    /* What localedef returns is not looked at: it finds fault with some of the machine's own sources and makes the locale. */
-    snprintf(command, sizeof command, "localedef --%s-endian -i %s -f UTF-8 %s/%s >%s/log 2>&1 || true", byte_order, name,
+    /* What localedef returns is not looked at: it finds fault with some of the machine's own
+     * sources and makes the locale. */
+    snprintf(command, sizeof command,
+             "localedef --%s-endian -i %s -f UTF-8 %s/%s >%s/log 2>&1 || true", byte_order, name,
              locale_folder, full_name, locale_folder);
     run_command(command);
     if (setlocale(LC_ALL, full_name) == NULL) {
-        print_message("skipped: no locale %s can be made here (the package \"locales\" holds localedef's sources)\n", full_name);
+        print_message("skipped: no locale %s can be made here (the package \"locales\" holds "
+                      "localedef's sources)\n",
+                      full_name);
         return false;
     }
     return true;

@@ -1,5 +1,5 @@
-/* fixture.h - what tests are made on: fixture files, texts at their exact size, errors, and the host's locale. A check that fails
- * names the case. */
+/* fixture.h - what tests are made on: fixture files, texts at their exact size, errors, and the
+ * host's locale. A check that fails names the case. */
 #ifndef REPLYIO_TESTS_FIXTURE_H
 #define REPLYIO_TESTS_FIXTURE_H
 
@@ -8,10 +8,12 @@
 
 #include "replyio.h"
 
-/* Copies bytes into a block of exactly their size, so that a read past them is seen by a memory checker. The caller frees it. */
+/* Copies bytes into a block of exactly their size, so that a read past them is seen by a memory
+ * checker. The caller frees it. */
 char *fixture_copy(const char *bytes, size_t length);
 
-/* Reads the file at path, below the fixtures' folder, into a block of exactly its size. The caller frees it. */
+/* Reads the file at path, below the fixtures' folder, into a block of exactly its size. The caller
+ * frees it. */
 char *fixture_read(const char *path, size_t *length);
 
 /* Reads the same with a NUL after it. */
@@ -27,8 +29,8 @@ struct fixture_case {
 
 typedef void (*fixture_fn)(const struct fixture_case *fixture);
 
-/* Calls use for each file in folder whose name begins with prefix and ends with ".json", in the order of names. Fails where there
- * are none. */
+/* Calls use for each file in folder whose name begins with prefix and ends with ".json", in the
+ * order of names. Fails where there are none. */
 void fixture_each(const char *folder, const char *prefix, fixture_fn use);
 
 /* Calls use for each line of a table file, parted at " = ". Fails where there are none. */
@@ -46,14 +48,16 @@ void fixture_expect_sound(const char *name, const char *text);
 /* Fills an error with what no function leaves in it. */
 void fixture_spoil_error(reply_error *error);
 
-/* Fails unless error is of the result, with a sound message that has all lines of words, and with nothing of a response. */
-void fixture_expect_error(const char *name, const reply_error *error, reply_result result, const char *words);
+/* Fails unless error is of the result, with a sound message that has all lines of words, and with
+ * nothing of a response. */
+void fixture_expect_error(const char *name, const reply_error *error, reply_result result,
+                          const char *words);
 
 /* Fails unless error is that of success: nothing but "the server did not say how long to wait". */
 void fixture_expect_no_error(const char *name, const reply_error *error);
 
-/* Makes a locale, such as "tr_TR", in UTF-8, from the machine's sources, and switches to it. Returns false, with the reason
- * printed, where the machine cannot. */
+/* Makes a locale, such as "tr_TR", in UTF-8, from the machine's sources, and switches to it.
+ * Returns false, with the reason printed, where the machine cannot. */
 bool fixture_begin_locale(const char *name);
 void fixture_end_locale(void);
 

@@ -1,5 +1,5 @@
-/* scripted_server.c - servers on loopback that play scripts, a thread for each connection; their clients; a dead name server. Every
- * wait of a server's thread ends when the server is stopped. */
+/* scripted_server.c - servers on loopback that play scripts, a thread for each connection; their
+ * clients; a dead name server. Every wait of a server's thread ends when the server is stopped. */
 #include "support/scripted_server.h"
 
 #include <arpa/inet.h>
@@ -62,7 +62,7 @@ static struct {
     size_t client_count, socket_count;
 } all;
 
-/* ---- Time ------------------------------------------------------------------------------------------------------------------- */
+/* ---- Time ---- */
 
 int64_t loopback_now_ms(void) {
     struct timespec time;
@@ -91,11 +91,14 @@ static void init_monotonic(pthread_cond_t *condition) {
     pthread_condattr_destroy(&attributes);
 }
 
-/* ---- A connection's thread: each function returns false where the script cannot go on --------------------------------------- */
+/* ---- A connection's thread: each function returns false where the script cannot go on ---- */
 
-/* Waits until the socket is ready, for at most timeout_ms (-1: no limit). False: the server stops. */
-static bool await_socket(const struct connection *connection, short events, int timeout_ms, bool *is_ready) {
-    struct pollfd polled[] = {{connection->socket, events, 0}, {connection->server->stop_event, POLLIN, 0}};
+/* Waits until the socket is ready, for at most timeout_ms (-1: no limit). False: the server stops.
+ */
+static bool await_socket(const struct connection *connection, short events, int timeout_ms,
+                         bool *is_ready) {
+    struct pollfd polled[] = {{connection->socket, events, 0},
+                              {connection->server->stop_event, POLLIN, 0}};
     int count = 0;
     do {
         count = poll(polled, 2, timeout_ms);
@@ -124,7 +127,8 @@ static bool send_bytes(struct connection *connection, const char *bytes, size_t 
 }
 
 /* The bytes so many times over, or without end, many at once. */
-static bool send_times(struct connection *connection, const char *bytes, size_t length, int64_t times) {
+static bool send_times(struct connection *connection, const char *bytes, size_t length,
+                       int64_t times) {
     const size_t once = length < 65536 ? 65536 / length : 1;
     char *block = malloc(once * length);
     bool is_sent = block != NULL;
@@ -143,8 +147,8 @@ static bool send_times(struct connection *connection, const char *bytes, size_t 
 static bool send_slowly(struct connection *connection, const struct loopback_step *step) {
     bool is_ready = false;
     for (size_t i = 0; i < step->length; i++) {
-        if (!send_bytes(connection, step->bytes + i, 1) || !await_socket(connection, POLLRDHUP, (int)step->number, &is_ready) ||
-            is_ready) {
+        if (!send_bytes(connection, step->bytes + i, 1) ||
+            !await_socket(connection, POLLRDHUP, (int)step->number, &is_ready) || is_ready) {
             return false;
         }
     }
@@ -171,27 +175,31 @@ static bool record_request(struct connection *connection, char *text) {
     struct loopback_server *server = connection->server;
     const char *ids = strstr(text, "/sequences/");
     if (ids != NULL) {
-        sscanf(ids, "/sequences/%" SCNd64 "/contacts/%" SCNd64, &connection->sequence_id, &connection->contact_id);
+        sscanf(ids, "/sequences/%" SCNd64 "/contacts/%" SCNd64, &connection->sequence_id,
+               &connection->contact_id);
     }
     pthread_mutex_lock(&server->lock);
-    struct loopback_request *more = realloc(server->requests, ((size_t)server->request_count + 1) * sizeof *more);
+    struct loopback_request *more =
+        realloc(server->requests, ((size_t)server->request_count + 1) * sizeof *more);
     if (more != NULL) {
         server->requests = more;
-        more[server->request_count++] =
-            (struct loopback_request){.text = text, .connection = connection->number, .at_ms = loopback_now_ms()};
+        more[server->request_count++] = (struct loopback_request){
+            .text = text, .connection = connection->number, .at_ms = loopback_now_ms()};
         pthread_cond_broadcast(&server->changed);
     }
     pthread_mutex_unlock(&server->lock);
     return more != NULL;
 }
 
-/* The peer sends no request before the last one is answered, so that nothing follows the headers. */
+/* The peer sends no request before the last one is answered, so that nothing follows the headers.
+ */
 static bool expect_request(struct connection *connection) {
     char *text = malloc(LARGEST_REQUEST);
     size_t length = 0;
     bool is_whole = false;
     while (text != NULL && !is_whole) {
-        const size_t received = receive_bytes(connection, text + length, LARGEST_REQUEST - 1 - length);
+        const size_t received =
+            receive_bytes(connection, text + length, LARGEST_REQUEST - 1 - length);
         length += received;
         text[length] = '\0';
         is_whole = length >= 4 && strcmp(text + length - 4, "\r\n\r\n") == 0;
@@ -210,12 +218,13 @@ static bool expect_request(struct connection *connection) {
 
 /* Writes the contact that was asked for into total bytes and a NUL. */
 static void write_contact(const struct connection *connection, char *json, size_t total) {
-    const int head = snprintf(json, total + 1,
-                              "{\"contactId\":%" PRId64 ",\"sequenceId\":%" PRId64 ",\"email\":\"%" PRId64
-                              "@example.com\",\"firstName\":\"Zo\xC3\xAB\",\"status\":\"Active\","
-                              "\"subStatus\":\"None\",\"currentStep\":2,\"addingDate\":\"2024-03-08T10:00:00+00:00\","
-                              "\"isOptedOut\":false,\"filler\":\"",
-                              connection->contact_id, connection->sequence_id, connection->contact_id);
+    const int head = snprintf(
+        json, total + 1,
+        "{\"contactId\":%" PRId64 ",\"sequenceId\":%" PRId64 ",\"email\":\"%" PRId64
+        "@example.com\",\"firstName\":\"Zo\xC3\xAB\",\"status\":\"Active\","
+        "\"subStatus\":\"None\",\"currentStep\":2,\"addingDate\":\"2024-03-08T10:00:00+00:00\","
+        "\"isOptedOut\":false,\"filler\":\"",
+        connection->contact_id, connection->sequence_id, connection->contact_id);
     if (head > 0 && (size_t)head + 2 <= total) {
         memset(json + head, 'x', total - (size_t)head);
         memcpy(json + total - 2, "\"}", 3);
@@ -236,7 +245,8 @@ static bool send_contact(struct connection *connection, size_t total, size_t fro
 static bool answer(struct connection *connection) {
     char head[128];
     const int length =
-        snprintf(head, sizeof head, "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n",
+        snprintf(head, sizeof head,
+                 "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n",
                  (int)LOOPBACK_CONTACT_SIZE);
     return send_bytes(connection, head, (size_t)length) &&
            send_contact(connection, LOOPBACK_CONTACT_SIZE, 0, LOOPBACK_CONTACT_SIZE);
@@ -265,10 +275,12 @@ static void reset(struct connection *connection) {
 }
 
 static int connect_to(int port) {
-    const struct sockaddr_in address = {
-        .sin_family = AF_INET, .sin_port = htons((uint16_t)port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    const struct sockaddr_in address = {.sin_family = AF_INET,
+                                        .sin_port = htons((uint16_t)port),
+                                        .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     const int connected = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (connected >= 0 && connect(connected, (const struct sockaddr *)&address, sizeof address) != 0) {
+    if (connected >= 0 &&
+        connect(connected, (const struct sockaddr *)&address, sizeof address) != 0) {
         close(connected);
         return -1;
     }
@@ -278,8 +290,9 @@ static int connect_to(int port) {
 /* Passes bytes between the peer and the port until either closes. */
 static void tunnel(struct connection *connection, int port) {
     struct connection other = {.server = connection->server, .socket = connect_to(port)};
-    struct pollfd polled[] = {
-        {connection->socket, POLLIN, 0}, {other.socket, POLLIN, 0}, {connection->server->stop_event, POLLIN, 0}};
+    struct pollfd polled[] = {{connection->socket, POLLIN, 0},
+                              {other.socket, POLLIN, 0},
+                              {connection->server->stop_event, POLLIN, 0}};
     bool is_open = other.socket >= 0;
     while (is_open && poll(polled, 3, -1) > 0 && polled[2].revents == 0) {
         struct connection *ends[] = {connection, &other};
@@ -359,10 +372,10 @@ static void *play(void *context) {
     return NULL;
 }
 
-/* ---- A server's thread ------------------------------------------------------------------------------------------------------ */
+/* ---- A server's thread ---- */
 
-/* A thread that takes no signals, which are for the threads of the test. Its stack, which stays until the server ends, is small: a
- * 32-bit process has no room for hundreds of the usual size. */
+/* A thread that takes no signals, which are for the threads of the test. Its stack, which stays
+ * until the server ends, is small: a 32-bit process has no room for hundreds of the usual size. */
 static int start_thread(pthread_t *thread, void *(*function)(void *), void *context) {
     enum { STACK_SIZE = 256 * 1024 };
     pthread_attr_t attributes;
@@ -412,8 +425,7 @@ static void *accept_connections(void *context) {
     return NULL;
 }
 
-/* ---- Starting and stopping
- * ------------------------------------------------------------------------------------------------------- */
+/* ---- Starting and stopping ---- */
 
 static struct loopback_step *copy_script(const struct loopback_step *script) {
     size_t count = 1;
@@ -431,13 +443,15 @@ static struct loopback_step *copy_script(const struct loopback_step *script) {
 
 /* Listens on a port of loopback that the system picks; -1 where that fails. */
 static int listen_on(int family, int backlog, int *port) {
-    struct sockaddr_in address4 = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct sockaddr_in address4 = {.sin_family = AF_INET,
+                                   .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     struct sockaddr_in6 address6 = {.sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT};
-    struct sockaddr *address = family == AF_INET ? (struct sockaddr *)&address4 : (struct sockaddr *)&address6;
+    struct sockaddr *address =
+        family == AF_INET ? (struct sockaddr *)&address4 : (struct sockaddr *)&address6;
     socklen_t length = family == AF_INET ? sizeof address4 : sizeof address6;
     const int listener = socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (listener >= 0 &&
-        (bind(listener, address, length) != 0 || listen(listener, backlog) != 0 || getsockname(listener, address, &length) != 0)) {
+    if (listener >= 0 && (bind(listener, address, length) != 0 || listen(listener, backlog) != 0 ||
+                          getsockname(listener, address, &length) != 0)) {
         close(listener);
         return -1;
     }
@@ -445,7 +459,8 @@ static int listen_on(int family, int backlog, int *port) {
     return listener;
 }
 
-static struct loopback_server *start(int family, const struct loopback_step *first, const struct loopback_step *other) {
+static struct loopback_server *start(int family, const struct loopback_step *first,
+                                     const struct loopback_step *other) {
     struct loopback_server *server = calloc(1, sizeof *server);
     assert_non_null(server);
     server->listener = listen_on(family, 128, &server->port);
@@ -453,7 +468,8 @@ static struct loopback_server *start(int family, const struct loopback_step *fir
         free(server);
         return NULL;
     }
-    snprintf(server->url, sizeof server->url, "http://%s:%d/v4", family == AF_INET ? "127.0.0.1" : "[::1]", server->port);
+    snprintf(server->url, sizeof server->url, "http://%s:%d/v4",
+             family == AF_INET ? "127.0.0.1" : "[::1]", server->port);
     server->scripts[0] = copy_script(first);
     server->scripts[1] = copy_script(other);
     server->stop_event = eventfd(0, EFD_CLOEXEC);
@@ -466,7 +482,8 @@ static struct loopback_server *start(int family, const struct loopback_step *fir
     return server;
 }
 
-struct loopback_server *loopback_start_two(const struct loopback_step *first, const struct loopback_step *other) {
+struct loopback_server *loopback_start_two(const struct loopback_step *first,
+                                           const struct loopback_step *other) {
     struct loopback_server *server = start(AF_INET, first, other);
     assert_non_null(server);
     return server;
@@ -510,8 +527,7 @@ static void stop(struct loopback_server *server) {
     free_server(server);
 }
 
-/* ---- Ports without a server
- * ------------------------------------------------------------------------------------------------------ */
+/* ---- Ports without a server ---- */
 
 static void keep_socket(int kept) {
     assert_true(all.socket_count < MOST_CLIENTS);
@@ -523,8 +539,9 @@ int loopback_full_port(void) {
     const int listener = listen_on(AF_INET, 0, &port);
     assert_true(listener >= 0);
     keep_socket(listener);
-    const struct sockaddr_in address = {
-        .sin_family = AF_INET, .sin_port = htons((uint16_t)port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    const struct sockaddr_in address = {.sin_family = AF_INET,
+                                        .sin_port = htons((uint16_t)port),
+                                        .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     for (int i = 0; i < 8; i++) {
         const int filler = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
         assert_true(filler >= 0);
@@ -549,7 +566,8 @@ int loopback_closed_port(void) {
     return port;
 }
 
-/* The kernel's table tells, for it is in no program's power to see a connection that does not come about. */
+/* The kernel's table tells, for it is in no program's power to see a connection that does not come
+ * about. */
 int loopback_connecting_to(int port) {
     char line[512];
     char wanted[32];
@@ -564,8 +582,7 @@ int loopback_connecting_to(int port) {
     return count;
 }
 
-/* ---- What servers saw
- * ------------------------------------------------------------------------------------------------------------ */
+/* ---- What servers saw ---- */
 
 int loopback_port(const struct loopback_server *server) {
     return server->port;
@@ -614,7 +631,8 @@ void loopback_release(struct loopback_server *server) {
     pthread_mutex_unlock(&server->lock);
 }
 
-static void await_count(pthread_mutex_t *lock, pthread_cond_t *changed, const int *count, int wanted, const char *what) {
+static void await_count(pthread_mutex_t *lock, pthread_cond_t *changed, const int *count,
+                        int wanted, const char *what) {
     const struct timespec until = patience_ends();
     int result = 0;
     pthread_mutex_lock(lock);
@@ -641,11 +659,11 @@ void loopback_await_marks(struct loopback_server *server, int count) {
 }
 
 void loopback_await_closed(struct loopback_server *server, int count) {
-    await_count(&server->lock, &server->changed, &server->closed_count, count, "closed connections");
+    await_count(&server->lock, &server->changed, &server->closed_count, count,
+                "closed connections");
 }
 
-/* ---- The log
- * --------------------------------------------------------------------------------------------------------------------- */
+/* ---- The log ---- */
 
 static struct {
     pthread_mutex_t lock;
@@ -702,7 +720,8 @@ int64_t loopback_waited_ms(void) {
     return sum;
 }
 
-/* The hook must stay free of everything that could let it wait, so that this looks again and again. */
+/* The hook must stay free of everything that could let it wait, so that this looks again and again.
+ */
 void loopback_await_log(const char *beginning, int count) {
     const int64_t until = loopback_now_ms() + loopback_slack_ms(LOOPBACK_PATIENCE_MS);
     while (loopback_count_log(beginning) < count) {
@@ -713,8 +732,7 @@ void loopback_await_log(const char *beginning, int count) {
     }
 }
 
-/* ---- Clients
- * --------------------------------------------------------------------------------------------------------------------- */
+/* ---- Clients ---- */
 
 reply_client *loopback_client(const char *base_url) {
     reply_client *client = NULL;
@@ -723,7 +741,8 @@ reply_client *loopback_client(const char *base_url) {
     all.clients[all.client_count++] = client;
     assert_int_equal(reply_client_set_base_url(client, base_url, NULL), REPLY_OK);
     assert_int_equal(reply_client_set_max_retries(client, 0, NULL), REPLY_OK);
-    assert_int_equal(reply_client_set_attempt_timeout_ms(client, loopback_slack_ms(10000), NULL), REPLY_OK);
+    assert_int_equal(reply_client_set_attempt_timeout_ms(client, loopback_slack_ms(10000), NULL),
+                     REPLY_OK);
     assert_int_equal(reply_client_set_log(client, keep_log_line, NULL, NULL), REPLY_OK);
     return client;
 }
@@ -769,12 +788,15 @@ static void check_success(const reply_error *error) {
     assert_string_equal(error->message, "");
 }
 
-reply_result loopback_fetch_ids(reply_client *client, int64_t sequence_id, int64_t contact_id, reply_error *error) {
+reply_result loopback_fetch_ids(reply_client *client, int64_t sequence_id, int64_t contact_id,
+                                reply_error *error) {
     reply_error spare;
-    reply_sequence_contact *contact = (reply_sequence_contact *)(uintptr_t)&spare; /* anything but NULL */
+    reply_sequence_contact *contact =
+        (reply_sequence_contact *)(uintptr_t)&spare; /* anything but NULL */
     reply_error *filled = error != NULL ? error : &spare;
     memset(filled, 0x5A, sizeof *filled);
-    const reply_result result = reply_get_sequence_contact(client, sequence_id, contact_id, &contact, filled);
+    const reply_result result =
+        reply_get_sequence_contact(client, sequence_id, contact_id, &contact, filled);
     assert_int_equal(filled->result, result);
     assert_all_zero(filled->reserved, sizeof filled->reserved);
     char *log = loopback_copy_log();
@@ -798,8 +820,7 @@ reply_result loopback_fetch(reply_client *client, reply_error *error) {
     return loopback_fetch_ids(client, 100, 12345, error);
 }
 
-/* ---- A name server that never answers
- * ---------------------------------------------------------------------------------------------- */
+/* ---- A name server that never answers ---- */
 
 static struct {
     pthread_mutex_t lock;
@@ -815,7 +836,8 @@ static void init_lookups(void) {
 }
 
 /* Stands before the C library's own, for libcurl too. */
-int getaddrinfo(const char *node, const char *service, const struct addrinfo *hints, struct addrinfo **result) {
+int getaddrinfo(const char *node, const char *service, const struct addrinfo *hints,
+                struct addrinfo **result) {
     int (*real)(const char *, const char *, const struct addrinfo *, struct addrinfo **) = NULL;
     if (node == NULL || strcmp(node, LOOPBACK_DEAD_NAME) != 0) {
         *(void **)&real = dlsym(RTLD_NEXT, "getaddrinfo");
@@ -855,7 +877,7 @@ static void end_lookups(void) {
     pthread_mutex_unlock(&lookups.lock);
 }
 
-/* ---- A send that fails ------------------------------------------------------------------------------------------------------ */
+/* ---- A send that fails ---- */
 
 /* Of the thread that calls the library: the servers' threads send undisturbed. */
 static _Thread_local int sends_to_failure;
@@ -868,7 +890,8 @@ void loopback_fail_send(int number) {
 static bool is_of_network(int target) {
     struct sockaddr_storage address = {0};
     socklen_t length = sizeof address;
-    return getsockname(target, (struct sockaddr *)&address, &length) == 0 && address.ss_family != AF_UNIX;
+    return getsockname(target, (struct sockaddr *)&address, &length) == 0 &&
+           address.ss_family != AF_UNIX;
 }
 
 /* Stands before the C library's own, for libcurl too. */
@@ -880,8 +903,7 @@ ssize_t send(int target, const void *bytes, size_t length, int flags) {
     return sendto(target, bytes, length, flags, NULL, 0);
 }
 
-/* ---- The end
- * ----------------------------------------------------------------------------------------------------------------------- */
+/* ---- The end ---- */
 
 int loopback_stop_all(void **state) {
     (void)state;

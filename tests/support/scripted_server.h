@@ -1,5 +1,6 @@
-/* scripted_server.h - the wire for tests: servers on loopback that send any bytes at any pace, each connection by a script; clients
- * of theirs, whose log is kept; and a name server that never answers. All of it ends in the test's teardown, loopback_stop_all. */
+/* scripted_server.h - the wire for tests: servers on loopback that send any bytes at any pace, each
+ * connection by a script; clients of theirs, whose log is kept; and a name server that never
+ * answers. All of it ends in the test's teardown, loopback_stop_all. */
 #ifndef REPLYIO_LOOPBACK_SERVER_H
 #define REPLYIO_LOOPBACK_SERVER_H
 
@@ -9,7 +10,7 @@
 
 #include "replyio.h"
 
-/* ---- Scripts ---------------------------------------------------------------------------------------------------------------- */
+/* ---- Scripts ---- */
 
 enum loopback_action {
     LOOPBACK_CLOSE, /* ends a script, and so does every table's zeroed rest */
@@ -67,12 +68,13 @@ struct loopback_step {
 #define HALF_CLOSE {LOOPBACK_HALF_CLOSE, NULL, 0, 0, 0}
 /* clang-format on */
 
-#define SCRIPT(...)                                                                                                                \
-    (const struct loopback_step[]) {                                                                                               \
-        __VA_ARGS__, CLOSE                                                                                                         \
+#define SCRIPT(...)                                                                                \
+    (const struct loopback_step[]) {                                                               \
+        __VA_ARGS__, CLOSE                                                                         \
     }
 
-/* ---- Servers: everything asserts, and so belongs on the test's own thread, unless it says otherwise ------------------------- */
+/* ---- Servers: everything asserts, and so belongs on the test's own thread, unless it says
+ * otherwise ---- */
 
 enum { LOOPBACK_PATIENCE_MS = 20000, LOOPBACK_CONTACT_SIZE = 400 };
 
@@ -88,12 +90,14 @@ struct loopback_server;
 struct loopback_server *loopback_start(const struct loopback_step *script);
 
 /* The first connection plays the first script, the second the other, and so do all after it. */
-struct loopback_server *loopback_start_two(const struct loopback_step *first, const struct loopback_step *other);
+struct loopback_server *loopback_start_two(const struct loopback_step *first,
+                                           const struct loopback_step *other);
 
 /* On ::1; NULL where this machine has no IPv6. */
 struct loopback_server *loopback_start_ipv6(const struct loopback_step *script);
 
-/* A port on which connections are never accepted, so that connecting to it takes for ever; and one that refuses them. */
+/* A port on which connections are never accepted, so that connecting to it takes for ever; and one
+ * that refuses them. */
 int loopback_full_port(void);
 int loopback_closed_port(void);
 
@@ -114,7 +118,7 @@ void loopback_await_requests(struct loopback_server *server, int count);
 void loopback_await_marks(struct loopback_server *server, int count);
 void loopback_await_closed(struct loopback_server *server, int count);
 
-/* ---- Clients ---------------------------------------------------------------------------------------------------------------- */
+/* ---- Clients ---- */
 
 #define LOOPBACK_KEY  "k3y-S3cret.0123456789~abcdef"
 #define LOOPBACK_PATH "/v4/sequences/100/contacts/12345"
@@ -125,33 +129,38 @@ reply_client *loopback_client(const char *base_url);
 /* Destroys a client before the test's end. */
 void loopback_destroy_client(reply_client *client);
 
-/* Fetches contact 12345 in sequence 100, or another. Asserts what holds of every call: the error agrees with the result and says
- * something, nothing holds the key, the contact is there or not. */
+/* Fetches contact 12345 in sequence 100, or another. Asserts what holds of every call: the error
+ * agrees with the result and says something, nothing holds the key, the contact is there or not. */
 reply_result loopback_fetch(reply_client *client, reply_error *error);
-reply_result loopback_fetch_ids(reply_client *client, int64_t sequence_id, int64_t contact_id, reply_error *error);
+reply_result loopback_fetch_ids(reply_client *client, int64_t sequence_id, int64_t contact_id,
+                                reply_error *error);
 
-/* The log's lines since the test began, each with a line feed; how many of them begin like this; and the sum of the waits that they
- * announce. From any thread. */
+/* The log's lines since the test began, each with a line feed; how many of them begin like this;
+ * and the sum of the waits that they announce. From any thread. */
 char *loopback_copy_log(void);
 int loopback_count_log(const char *beginning);
 int64_t loopback_waited_ms(void);
 void loopback_await_log(const char *beginning, int count);
 
-/* ---- Time, names, failing sends, and the end -------------------------------------------------------------------------------- */
+/* ---- Time, names, failing sends, and the end ---- */
 
 int64_t loopback_now_ms(void);
 
-/* A bound on time as it counts here: REPLY_TEST_SLOWNESS in the environment is by how much everything takes longer (valgrind). */
+/* A bound on time as it counts here: REPLY_TEST_SLOWNESS in the environment is by how much
+ * everything takes longer (valgrind). */
 int64_t loopback_slack_ms(int64_t ms);
 
-/* A host whose name server never answers, which the process's getaddrinfo plays; and how many wait for it now. */
+/* A host whose name server never answers, which the process's getaddrinfo plays; and how many wait
+ * for it now. */
 #define LOOPBACK_DEAD_NAME "dead-name-server.invalid"
 void loopback_await_lookups(int count);
 
-/* Lets one of this thread's sends fail, the next one where number is 1, as if the peer had reset the connection just before. */
+/* Lets one of this thread's sends fail, the next one where number is 1, as if the peer had reset
+ * the connection just before. */
 void loopback_fail_send(int number);
 
-/* The teardown of each test: destroys the clients, stops the servers, ends the look-ups, forgets the log. */
+/* The teardown of each test: destroys the clients, stops the servers, ends the look-ups, forgets
+ * the log. */
 int loopback_stop_all(void **state);
 
 #define WIRE_TEST(function) cmocka_unit_test_teardown(function, loopback_stop_all)

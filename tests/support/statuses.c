@@ -1,4 +1,5 @@
-/* statuses.c - the result that the contract gives to each HTTP status but 200, written anew for the tests. */
+/* statuses.c - the result that the contract gives to each HTTP status but 200, written anew for the
+ * tests. */
 #include "support/statuses.h"
 
 reply_result result_of_status(int64_t status) {

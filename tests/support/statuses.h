@@ -1,4 +1,5 @@
-/* statuses.h - the result that the contract gives to each HTTP status but 200, written anew for the tests. */
+/* statuses.h - the result that the contract gives to each HTTP status but 200, written anew for the
+ * tests. */
 #ifndef REPLYIO_STATUSES_H
 #define REPLYIO_STATUSES_H
 

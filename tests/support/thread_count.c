@@ -3,7 +3,8 @@
 
 #include <sys/stat.h>
 
-/* The kernel keeps a folder for each, which links to the folder that it stands in; and two links are of every folder. */
+/* The kernel keeps a folder for each, which links to the folder that it stands in; and two links
+ * are of every folder. */
 long thread_count(void) {
     struct stat tasks;
     return stat("/proc/self/task", &tasks) == 0 ? (long)tasks.st_nlink - 2 : 1;

@@ -1,5 +1,6 @@
-/* test_tls.c - TLS and HTTP/2 against a real nginx on loopback, with certificates made at test time: whom the library trusts, how
- * many connections it makes, and what becomes of a call where HTTP/2 goes wrong. */
+/* test_tls.c - TLS and HTTP/2 against a real nginx on loopback, with certificates made at test
+ * time: whom the library trusts, how many connections it makes, and what becomes of a call where
+ * HTTP/2 goes wrong. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
@@ -43,7 +44,7 @@ static struct {
     int ports[PORT_COUNT];
 } nginx = {.folder = "/tmp/replyio-tls-XXXXXX"};
 
-/* ---- nginx ------------------------------------------------------------------------------------------------------------------ */
+/* ---- nginx ---- */
 
 /* Starts a program with what it prints in a file; it dies with this one. */
 static pid_t start_program(const char *const *arguments, const char *output) {
@@ -53,7 +54,8 @@ static pid_t start_program(const char *const *arguments, const char *output) {
     if (process == 0) {
         char path[512];
         const char *searched = getenv("PATH");
-        snprintf(path, sizeof path, "%s:/usr/sbin:/sbin:/usr/local/sbin", searched != NULL ? searched : "/usr/bin:/bin");
+        snprintf(path, sizeof path, "%s:/usr/sbin:/sbin:/usr/local/sbin",
+                 searched != NULL ? searched : "/usr/bin:/bin");
         setenv("PATH", path, 1);
         prctl(PR_SET_PDEATHSIG, SIGKILL);
         if (freopen(output, "a", stdout) == NULL || freopen(output, "a", stderr) == NULL ||
@@ -78,7 +80,8 @@ static int run_program(const char *const *arguments, const char *output) {
 static void pick_ports(void) {
     int sockets[PORT_COUNT];
     for (int i = 0; i < PORT_COUNT; i++) {
-        struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+        struct sockaddr_in address = {.sin_family = AF_INET,
+                                      .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
         socklen_t length = sizeof address;
         sockets[i] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
         assert_true(sockets[i] >= 0);
@@ -92,10 +95,12 @@ static void pick_ports(void) {
 }
 
 static bool is_listening(int port) {
-    const struct sockaddr_in address = {
-        .sin_family = AF_INET, .sin_port = htons((uint16_t)port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    const struct sockaddr_in address = {.sin_family = AF_INET,
+                                        .sin_port = htons((uint16_t)port),
+                                        .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     const int probe = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    const bool is_there = probe >= 0 && connect(probe, (const struct sockaddr *)&address, sizeof address) == 0;
+    const bool is_there =
+        probe >= 0 && connect(probe, (const struct sockaddr *)&address, sizeof address) == 0;
     close(probe);
     return is_there;
 }
@@ -123,7 +128,9 @@ static char *read_file(const char *file) {
 static int complain(const char *what) {
     char *output = read_file("output");
     char *errors = read_file("error.log");
-    print_error("%s (this test needs nginx with HTTP/2, and openssl: sh tests/run.sh installs both)\n%s%s\n", what, output, errors);
+    print_error("%s (this test needs nginx with HTTP/2, and openssl: sh tests/run.sh installs "
+                "both)\n%s%s\n",
+                what, output, errors);
     free(output);
     free(errors);
     return 1;
@@ -133,7 +140,8 @@ static int complain(const char *what) {
 static int write_configuration(void) {
     char output[128];
     char ports[PORT_COUNT][8];
-    const char *arguments[3 + PORT_COUNT + 1] = {"sh", FIXTURES "/../tls_fixture.sh", nginx.folder};
+    const char *arguments[3 + PORT_COUNT + 1] = {"sh", FIXTURES "/../transport/tls_fixture.sh",
+                                                 nginx.folder};
     for (int i = 0; i < PORT_COUNT; i++) {
         snprintf(ports[i], sizeof ports[i], "%d", nginx.ports[i] % 100000);
         arguments[3 + i] = ports[i];
@@ -158,8 +166,9 @@ static bool run_nginx(void) {
     const int64_t until = loopback_now_ms() + loopback_slack_ms(LOOPBACK_PATIENCE_MS);
     path_of(output, "output");
     path_of(configuration, "nginx.conf");
-    nginx.process =
-        start_program((const char *const[]){"nginx", "-e", output, "-p", nginx.folder, "-c", configuration, NULL}, output);
+    nginx.process = start_program(
+        (const char *const[]){"nginx", "-e", output, "-p", nginx.folder, "-c", configuration, NULL},
+        output);
     for (int i = 0; i < PORT_COUNT && loopback_now_ms() < until;) {
         if (!is_nginx_running()) {
             return false;
@@ -194,16 +203,18 @@ static int start_nginx(void **state) {
         is_running = result == 0 && run_nginx();
     }
     if (!is_running) {
-        result = complain(result != 0 ? "the certificates could not be made" : "nginx does not start");
+        result =
+            complain(result != 0 ? "the certificates could not be made" : "nginx does not start");
         stop_nginx(state);
     }
     return result;
 }
 
-/* ---- What nginx saw --------------------------------------------------------------------------------------------------------- */
+/* ---- What nginx saw ---- */
 
-/* Waits until the access log has so many lines with this part in them, and returns them, which the caller frees. nginx writes a
- * line when the answer is sent, so that the client may have it a moment sooner. */
+/* Waits until the access log has so many lines with this part in them, and returns them, which the
+ * caller frees. nginx writes a line when the answer is sent, so that the client may have it a
+ * moment sooner. */
 static char *await_lines(const char *part, int count) {
     const int64_t until = loopback_now_ms() + loopback_slack_ms(LOOPBACK_PATIENCE_MS);
     for (;;) {
@@ -249,7 +260,8 @@ static int count_parts(const char *text, const char *part) {
 static int count_connections(const char *lines) {
     long seen[512];
     int count = 0;
-    for (const char *at = strstr(lines, "connection="); at != NULL; at = strstr(at + 1, "connection=")) {
+    for (const char *at = strstr(lines, "connection="); at != NULL;
+         at = strstr(at + 1, "connection=")) {
         const long number = strtol(at + strlen("connection="), NULL, 10);
         int i = 0;
         while (i < count && seen[i] != number) {
@@ -262,7 +274,7 @@ static int count_connections(const char *lines) {
     return count;
 }
 
-/* ---- Clients ---------------------------------------------------------------------------------------------------------------- */
+/* ---- Clients ---- */
 
 static const char *ca_file(const char *name) {
     static char path[128];
@@ -287,20 +299,23 @@ static reply_client *good_client(enum port port) {
 /* A client of a loopback server behind nginx, which turns it to TLS and HTTP/2. */
 static reply_client *client_of_server_behind(struct loopback_server *server) {
     char url[96];
-    snprintf(url, sizeof url, "https://127.0.0.1:%d/to/%d/v4", nginx.ports[GOOD], loopback_port(server));
+    snprintf(url, sizeof url, "https://127.0.0.1:%d/to/%d/v4", nginx.ports[GOOD],
+             loopback_port(server));
     reply_client *client = loopback_client(url);
     assert_int_equal(reply_client_set_ca_file(client, ca_file("known.pem"), NULL), REPLY_OK);
     return client;
 }
 
-/* ---- Trust ------------------------------------------------------------------------------------------------------------------ */
+/* ---- Trust ---- */
 
 static void speaks_http2_and_tls13(void **state) {
     (void)state;
     assert_int_equal(loopback_fetch_ids(good_client(GOOD), 1, 2, NULL), REPLY_OK);
     char *lines = await_lines("/sequences/1/", 1);
-    assert_non_null(strstr(lines, "protocol=HTTP/2.0 tls=TLSv1.3 status=200 uri=/v4/sequences/1/contacts/2 key=" LOOPBACK_KEY
-                                  " accept=application/json encoding=- end"));
+    assert_non_null(strstr(
+        lines,
+        "protocol=HTTP/2.0 tls=TLSv1.3 status=200 uri=/v4/sequences/1/contacts/2 key=" LOOPBACK_KEY
+        " accept=application/json encoding=- end"));
     free(lines);
 }
 
@@ -334,10 +349,14 @@ static const struct refusal {
     enum port port;
     const char *ca; /* NULL: the system's */
 } refusals[] = {
-    {"a certificate for another host", WRONG_HOST, "known.pem"},       {"a certificate that has expired", EXPIRED, "known.pem"},
-    {"a certificate of an unknown authority", UNTRUSTED, "known.pem"}, {"an authority that the system does not know", GOOD, NULL},
-    {"a CA file of another authority", GOOD, "unknown.pem"},           {"a CA file that is not there", GOOD, "nothing.pem"},
-    {"a CA file without a certificate", GOOD, "nginx.conf"},           {"a CA file that is a folder", GOOD, "."},
+    {"a certificate for another host", WRONG_HOST, "known.pem"},
+    {"a certificate that has expired", EXPIRED, "known.pem"},
+    {"a certificate of an unknown authority", UNTRUSTED, "known.pem"},
+    {"an authority that the system does not know", GOOD, NULL},
+    {"a CA file of another authority", GOOD, "unknown.pem"},
+    {"a CA file that is not there", GOOD, "nothing.pem"},
+    {"a CA file without a certificate", GOOD, "nginx.conf"},
+    {"a CA file that is a folder", GOOD, "."},
 };
 
 /* The handshake fails, and nothing is sent, not once more either: no request, no key. */
@@ -366,10 +385,11 @@ static void refuses_tls11(void **state) {
     (void)state;
     snprintf(address, sizeof address, "127.0.0.1:%d", nginx.ports[TLS_1_1]);
     path_of(output, "tls11");
-    if (run_program(
-            (const char *const[]){"openssl", "s_client", "-connect", address, "-tls1_1", "-cipher", "DEFAULT@SECLEVEL=0", NULL},
-            output) != 0) {
-        print_message("skipped: this machine's OpenSSL speaks no TLS 1.1, so that there is nothing to refuse\n");
+    if (run_program((const char *const[]){"openssl", "s_client", "-connect", address, "-tls1_1",
+                                          "-cipher", "DEFAULT@SECLEVEL=0", NULL},
+                    output) != 0) {
+        print_message("skipped: this machine's OpenSSL speaks no TLS 1.1, so that there is nothing "
+                      "to refuse\n");
         skip();
     }
     reply_client *client = good_client(TLS_1_1);
@@ -378,7 +398,7 @@ static void refuses_tls11(void **state) {
     assert_int_equal(error.attempts, 1);
 }
 
-/* ---- Connections ------------------------------------------------------------------------------------------------------------ */
+/* ---- Connections ---- */
 
 static void keeps_the_connection_over_calls(void **state) {
     static const enum port ports[] = {GOOD, HTTP1};
@@ -402,8 +422,8 @@ struct many {
     int most_attempts;
 };
 
-static int count_contact(size_t index, reply_result result, reply_sequence_contact *contact, const reply_error *error,
-                         void *user_data) {
+static int count_contact(size_t index, reply_result result, reply_sequence_contact *contact,
+                         const reply_error *error, void *user_data) {
     struct many *many = user_data;
     many->counts[index]++;
     many->fine += result == REPLY_OK && contact->contact_id == (int64_t)index + 1;
@@ -411,7 +431,8 @@ static int count_contact(size_t index, reply_result result, reply_sequence_conta
         many->failed++;
         many->failure = result;
     }
-    many->most_attempts = error->attempts > many->most_attempts ? error->attempts : many->most_attempts;
+    many->most_attempts =
+        error->attempts > many->most_attempts ? error->attempts : many->most_attempts;
     reply_sequence_contact_free(contact);
     return 0;
 }
@@ -424,7 +445,9 @@ static struct many fetch_many(reply_client *client, int64_t sequence_id, int cou
     for (int i = 0; i < count; i++) {
         ids[i] = i + 1;
     }
-    assert_int_equal(reply_get_sequence_contacts(client, sequence_id, ids, (size_t)count, count_contact, &many, NULL), REPLY_OK);
+    assert_int_equal(reply_get_sequence_contacts(client, sequence_id, ids, (size_t)count,
+                                                 count_contact, &many, NULL),
+                     REPLY_OK);
     for (int i = 0; i < count; i++) {
         assert_int_equal(many.counts[i], 1);
     }
@@ -444,7 +467,8 @@ static void uses_one_connection_for_many_contacts(void **state) {
     free(lines);
 }
 
-/* As many at once as asked for, on that one connection: the server answers none before it has them all. */
+/* As many at once as asked for, on that one connection: the server answers none before it has them
+ * all. */
 static void sends_as_many_at_once_as_it_may(void **state) {
     struct loopback_server *server = loopback_start(SCRIPT(EXPECT, AWAIT_RELEASE, ANSWER, AGAIN));
     reply_client *client = client_of_server_behind(server);
@@ -458,7 +482,9 @@ static void sends_as_many_at_once_as_it_may(void **state) {
     for (int i = 0; i < 200; i++) {
         ids[i] = i + 1;
     }
-    assert_int_equal(reply_get_sequence_contacts(client, 31, ids, 200, count_contact, &many, &error), REPLY_ERROR_TIMEOUT);
+    assert_int_equal(
+        reply_get_sequence_contacts(client, 31, ids, 200, count_contact, &many, &error),
+        REPLY_ERROR_TIMEOUT);
     assert_int_equal(loopback_requests(server), 32);
     assert_int_equal(many.failed, 200);
     loopback_release(server); /* nginx logs what it could get rid of */
@@ -467,9 +493,10 @@ static void sends_as_many_at_once_as_it_may(void **state) {
     free(lines);
 }
 
-/* ---- Where HTTP/2 goes wrong ------------------------------------------------------------------------------------------------ */
+/* ---- Where HTTP/2 goes wrong ---- */
 
-/* A server says GOAWAY after five requests: the others go to another connection, none is lost and none is delivered twice. */
+/* A server says GOAWAY after five requests: the others go to another connection, none is lost and
+ * none is delivered twice. */
 static void goes_on_after_goaway(void **state) {
     (void)state;
     reply_client *client = good_client(SAYS_GOODBYE);
@@ -505,8 +532,8 @@ static void reports_a_stream_that_was_reset(void **state) {
     assert_int_equal(loopback_fetch_ids(client, 42, 1, NULL), REPLY_OK);
 }
 
-static int fetch_two_and_count(size_t index, reply_result result, reply_sequence_contact *contact, const reply_error *error,
-                               void *user_data) {
+static int fetch_two_and_count(size_t index, reply_result result, reply_sequence_contact *contact,
+                               const reply_error *error, void *user_data) {
     int *results = user_data;
     (void)error;
     results[index] = (int)result;
@@ -520,7 +547,9 @@ static void leaves_the_other_streams_alone_where_one_is_reset(void **state) {
     reply_client *client = good_client(GOOD);
     (void)state;
     assert_int_equal(reply_client_set_max_concurrency(client, 8, NULL), REPLY_OK);
-    assert_int_equal(reply_get_sequence_contacts(client, 43, ids, COUNT(ids), fetch_two_and_count, results, NULL), REPLY_OK);
+    assert_int_equal(reply_get_sequence_contacts(client, 43, ids, COUNT(ids), fetch_two_and_count,
+                                                 results, NULL),
+                     REPLY_OK);
     for (size_t i = 0; i < COUNT(ids); i++) {
         assert_int_equal(results[i], ids[i] == 444 ? REPLY_ERROR_NETWORK : REPLY_OK);
     }
@@ -534,52 +563,73 @@ static void reads_what_comes_through_http2(void **state) {
     } rows[] = {
         {{EXPECT, ANSWER}, REPLY_OK, 0},
         {{EXPECT, SEND("HTTP/1.1 200 OK\r\n\r\n"), SEND_CONTACT(1024 * 1024)}, REPLY_OK, 0},
-        {{EXPECT, SEND("HTTP/1.1 200 OK\r\n\r\n"), SEND_CONTACT(1024 * 1024 + 1)}, REPLY_ERROR_RESPONSE_TOO_LARGE, 0},
-        {{EXPECT, SEND("HTTP/1.1 200 OK\r\n\r\n"), SEND_ENDLESSLY("[")}, REPLY_ERROR_RESPONSE_TOO_LARGE, 0},
+        {{EXPECT, SEND("HTTP/1.1 200 OK\r\n\r\n"), SEND_CONTACT(1024 * 1024 + 1)},
+         REPLY_ERROR_RESPONSE_TOO_LARGE,
+         0},
+        {{EXPECT, SEND("HTTP/1.1 200 OK\r\n\r\n"), SEND_ENDLESSLY("[")},
+         REPLY_ERROR_RESPONSE_TOO_LARGE,
+         0},
         {{EXPECT, SEND("HTTP/1.1 200 OK\r\nContent-Length: 107374182400\r\n\r\n{"), AWAIT_CLOSE},
          REPLY_ERROR_RESPONSE_TOO_LARGE,
          0},
-        {{EXPECT, SEND("HTTP/1.1 200 OK\r\nContent-Length: 300\r\n\r\n"), SEND_CONTACT_PART(300, 0, 200)}, REPLY_ERROR_NETWORK, 0},
-        {{EXPECT, SEND("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n12c\r\n"), SEND_CONTACT_PART(300, 0, 200)},
+        {{EXPECT, SEND("HTTP/1.1 200 OK\r\nContent-Length: 300\r\n\r\n"),
+          SEND_CONTACT_PART(300, 0, 200)},
          REPLY_ERROR_NETWORK,
          0},
-        {{EXPECT, SEND("HTTP/1.1 404 Not Found\r\nContent-Length: 300\r\n\r\n{")}, REPLY_ERROR_NOT_FOUND, 404},
-        {{EXPECT, SEND("HTTP/1.1 404 Not Found\r\n\r\n"), SEND_ENDLESSLY("[")}, REPLY_ERROR_NOT_FOUND, 404},
-        {{EXPECT, SEND("HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n")}, REPLY_ERROR_UNAUTHORIZED, 401},
-        {{EXPECT, SEND("HTTP/1.1 302 Found\r\nLocation: https://127.0.0.1/\r\nContent-Length: 0\r\n\r\n")}, REPLY_ERROR_HTTP, 302},
+        {{EXPECT, SEND("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n12c\r\n"),
+          SEND_CONTACT_PART(300, 0, 200)},
+         REPLY_ERROR_NETWORK,
+         0},
+        {{EXPECT, SEND("HTTP/1.1 404 Not Found\r\nContent-Length: 300\r\n\r\n{")},
+         REPLY_ERROR_NOT_FOUND,
+         404},
+        {{EXPECT, SEND("HTTP/1.1 404 Not Found\r\n\r\n"), SEND_ENDLESSLY("[")},
+         REPLY_ERROR_NOT_FOUND,
+         404},
+        {{EXPECT, SEND("HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n")},
+         REPLY_ERROR_UNAUTHORIZED,
+         401},
+        {{EXPECT,
+          SEND("HTTP/1.1 302 Found\r\nLocation: https://127.0.0.1/\r\nContent-Length: 0\r\n\r\n")},
+         REPLY_ERROR_HTTP,
+         302},
         {{EXPECT, SEND("HTTP/1.1 204 No Content\r\n\r\n")}, REPLY_ERROR_HTTP, 204},
         {{EXPECT, CLOSE}, REPLY_ERROR_SERVER, 502}, /* nginx's own */
     };
     (void)state;
     for (size_t i = 0; i < COUNT(rows); i++) {
         reply_error error;
-        const reply_result result = loopback_fetch_ids(client_of_server_behind(loopback_start(rows[i].steps)), 44, 5, &error);
+        const reply_result result = loopback_fetch_ids(
+            client_of_server_behind(loopback_start(rows[i].steps)), 44, 5, &error);
         if (result != rows[i].result || error.http_status != rows[i].http_status) {
-            fail_msg("row %zu: %s, status %d, code %d: %s", i, reply_result_name(result), error.http_status, error.curl_code,
-                     error.message);
+            fail_msg("row %zu: %s, status %d, code %d: %s", i, reply_result_name(result),
+                     error.http_status, error.curl_code, error.message);
         }
         loopback_stop_all(NULL);
     }
 }
 
 static void reads_headers_through_http2(void **state) {
-    struct loopback_server *server =
-        loopback_start(SCRIPT(EXPECT, SEND("HTTP/1.1 503 Unavailable\r\nRetry-After: 7\r\nX-Request-Id: req-2\r\n"
-                                           "Content-Length: 22\r\n\r\n{\"code\":\"some.problem\"}")));
+    struct loopback_server *server = loopback_start(
+        SCRIPT(EXPECT, SEND("HTTP/1.1 503 Unavailable\r\nRetry-After: 7\r\nX-Request-Id: req-2\r\n"
+                            "Content-Length: 22\r\n\r\n{\"code\":\"some.problem\"}")));
     reply_error error;
     (void)state;
-    assert_int_equal(loopback_fetch_ids(client_of_server_behind(server), 45, 5, &error), REPLY_ERROR_SERVER);
+    assert_int_equal(loopback_fetch_ids(client_of_server_behind(server), 45, 5, &error),
+                     REPLY_ERROR_SERVER);
     assert_int_equal(error.http_status, 503);
     assert_int_equal(error.retry_after_ms, 7000);
     assert_string_equal(error.request_id, "req-2");
-    assert_non_null(strstr(loopback_request(server, 0).text, "X-API-Key: " LOOPBACK_KEY "\r\n") != NULL
-                        ? loopback_request(server, 0).text
-                        : strcasestr(loopback_request(server, 0).text, "x-api-key: " LOOPBACK_KEY "\r\n"));
+    assert_non_null(
+        strstr(loopback_request(server, 0).text, "X-API-Key: " LOOPBACK_KEY "\r\n") != NULL
+            ? loopback_request(server, 0).text
+            : strcasestr(loopback_request(server, 0).text, "x-api-key: " LOOPBACK_KEY "\r\n"));
 }
 
 /* A stream that gets no answer ends in time, and the next call is none the worse for it. */
 static void times_out_over_http2(void **state) {
-    struct loopback_server *server = loopback_start_two(SCRIPT(EXPECT, AWAIT_CLOSE), SCRIPT(EXPECT, ANSWER, AGAIN));
+    struct loopback_server *server =
+        loopback_start_two(SCRIPT(EXPECT, AWAIT_CLOSE), SCRIPT(EXPECT, ANSWER, AGAIN));
     reply_client *client = client_of_server_behind(server);
     const int64_t began = loopback_now_ms();
     (void)state;
@@ -609,7 +659,8 @@ static void is_interrupted_over_http2(void **state) {
     int64_t best = INT64_MAX;
     (void)state;
     for (int try = 0; try < 5 && best > loopback_slack_ms(50); try++) {
-        struct loopback_server *server = loopback_start_two(SCRIPT(EXPECT, AWAIT_CLOSE), SCRIPT(EXPECT, ANSWER, AGAIN));
+        struct loopback_server *server =
+            loopback_start_two(SCRIPT(EXPECT, AWAIT_CLOSE), SCRIPT(EXPECT, ANSWER, AGAIN));
         struct interrupted_call call = {.client = client_of_server_behind(server)};
         assert_int_equal(pthread_create(&call.thread, NULL, call_and_hang, &call), 0);
         loopback_await_requests(server, 1);
@@ -624,7 +675,8 @@ static void is_interrupted_over_http2(void **state) {
     assert_in_range(best, 0, loopback_slack_ms(50));
 }
 
-/* Whatever send fails, of the handshake's or of the request's: nothing waits for the dead connection, in this call or the next. */
+/* Whatever send fails, of the handshake's or of the request's: nothing waits for the dead
+ * connection, in this call or the next. */
 static void survives_sends_that_fail(void **state) {
     static const enum port ports[] = {GOOD, HTTP1};
     (void)state;
@@ -638,8 +690,8 @@ static void survives_sends_that_fail(void **state) {
         const int64_t took = loopback_now_ms() - began - loopback_waited_ms();
         loopback_fail_send(0);
         if ((result != REPLY_OK && result != REPLY_ERROR_TLS) || took > loopback_slack_ms(1000)) {
-            fail_msg("send %d: %s after %d attempts in %d ms: %s", 1 + i / 2, reply_result_name(result), error.attempts, (int)took,
-                     error.message);
+            fail_msg("send %d: %s after %d attempts in %d ms: %s", 1 + i / 2,
+                     reply_result_name(result), error.attempts, (int)took, error.message);
         }
         assert_int_equal(loopback_fetch_ids(client, 48, 6, &error), REPLY_OK);
         assert_true(loopback_now_ms() - began - loopback_waited_ms() < loopback_slack_ms(2000));
@@ -647,8 +699,8 @@ static void survives_sends_that_fail(void **state) {
     }
 }
 
-/* The same where others wait for that connection. One whose request could not be sent is of use to nobody: what it sends late would
- * be answered to another contact. */
+/* The same where others wait for that connection. One whose request could not be sent is of use to
+ * nobody: what it sends late would be answered to another contact. */
 static void mixes_up_no_contacts_after_a_send_that_failed(void **state) {
     static const enum port ports[] = {GOOD, HTTP1};
     (void)state;
@@ -660,20 +712,22 @@ static void mixes_up_no_contacts_after_a_send_that_failed(void **state) {
         const struct many many = fetch_many(client, 49, 8);
         const int64_t took = loopback_now_ms() - began - loopback_waited_ms();
         loopback_fail_send(0);
-        if (many.fine < 7 || (many.failed == 1 && many.failure != REPLY_ERROR_TLS) || took > loopback_slack_ms(1000)) {
-            fail_msg("send %d: %d fine, %d failed with %s, in %d ms", 1 + i / 2, many.fine, many.failed,
-                     reply_result_name(many.failure), (int)took);
+        if (many.fine < 7 || (many.failed == 1 && many.failure != REPLY_ERROR_TLS) ||
+            took > loopback_slack_ms(1000)) {
+            fail_msg("send %d: %d fine, %d failed with %s, in %d ms", 1 + i / 2, many.fine,
+                     many.failed, reply_result_name(many.failure), (int)took);
         }
         loopback_stop_all(NULL);
     }
 }
 
-/* ---- A proxy, fork, signals ------------------------------------------------------------------------------------------------- */
+/* ---- A proxy, fork, signals ---- */
 
-/* What goes through the tunnel is TLS: the proxy sees the host's name and no key, the server sees the key. */
+/* What goes through the tunnel is TLS: the proxy sees the host's name and no key, the server sees
+ * the key. */
 static void fetches_through_a_proxy_that_sees_no_key(void **state) {
-    struct loopback_server *proxy =
-        loopback_start(SCRIPT(EXPECT, SEND("HTTP/1.1 200 Established\r\n\r\n"), TUNNEL(nginx.ports[GOOD])));
+    struct loopback_server *proxy = loopback_start(
+        SCRIPT(EXPECT, SEND("HTTP/1.1 200 Established\r\n\r\n"), TUNNEL(nginx.ports[GOOD])));
     reply_client *client = loopback_client("https://api.example.invalid/v4");
     (void)state;
     assert_int_equal(reply_client_set_ca_file(client, ca_file("known.pem"), NULL), REPLY_OK);

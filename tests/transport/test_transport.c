@@ -1,5 +1,6 @@
-/* test_transport.c - the real transport through the public calls, on a loopback server: what is sent, to whom, and what comes of
- * the answers that a server may well give. The faults stand in test_wire.c. */
+/* test_transport.c - the real transport through the public calls, on a loopback server: what is
+ * sent, to whom, and what comes of the answers that a server may well give. The faults stand in
+ * test_wire.c. */
 #include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
@@ -45,12 +46,13 @@ static void assert_matches(const char *text, const char *pattern) {
     }
 }
 
-/* ---- What is sent ----------------------------------------------------------------------------------------------------------- */
+/* ---- What is sent ---- */
 
 /* How many header lines a request has, and how many of them are this one. */
 static int count_lines(const char *request, const char *wanted) {
     int count = 0;
-    for (const char *line = strstr(request, "\r\n") + 2; *line != '\r'; line = strstr(line, "\r\n") + 2) {
+    for (const char *line = strstr(request, "\r\n") + 2; *line != '\r';
+         line = strstr(line, "\r\n") + 2) {
         const size_t length = strcspn(line, "\r");
         count += wanted == NULL || (strlen(wanted) == length && strncmp(line, wanted, length) == 0);
     }
@@ -58,8 +60,10 @@ static int count_lines(const char *request, const char *wanted) {
 }
 
 /* A request line and exactly these header lines, in any order. */
-static void assert_request(const char *request, const char *first, const char *const *lines, int count) {
-    if (strncmp(request, first, strlen(first)) != 0 || strncmp(request + strlen(first), "\r\n", 2) != 0) {
+static void assert_request(const char *request, const char *first, const char *const *lines,
+                           int count) {
+    if (strncmp(request, first, strlen(first)) != 0 ||
+        strncmp(request + strlen(first), "\r\n", 2) != 0) {
         fail_msg("not \"%s\" begins:\n%s", first, request);
     }
     for (int i = 0; i < count; i++) {
@@ -81,8 +85,10 @@ static void sends_the_request_and_nothing_else(void **state) {
     snprintf(host, sizeof host, "Host: 127.0.0.1:%d", loopback_port(server));
     snprintf(agent, sizeof agent, "User-Agent: libreplyio/" REPLYIO_VERSION " libcurl/%s",
              curl_version_info(CURLVERSION_NOW)->version);
-    assert_request(loopback_request(server, 0).text, "GET " LOOPBACK_PATH " HTTP/1.1",
-                   (const char *const[]){host, "X-API-Key: " LOOPBACK_KEY, "Accept: application/json", agent}, 4);
+    assert_request(
+        loopback_request(server, 0).text, "GET " LOOPBACK_PATH " HTTP/1.1",
+        (const char *const[]){host, "X-API-Key: " LOOPBACK_KEY, "Accept: application/json", agent},
+        4);
 }
 
 static void sends_the_product_and_added_headers(void **state) {
@@ -100,11 +106,14 @@ static void sends_the_product_and_added_headers(void **state) {
     assert_int_equal(reply_client_add_header(client, "x-team-id", "77", NULL), REPLY_OK);
     assert_int_equal(loopback_fetch(client, NULL), REPLY_OK);
     snprintf(host, sizeof host, "Host: 127.0.0.1:%d", loopback_port(server));
-    snprintf(agent, sizeof agent, "User-Agent: acme-sync/2.1 (test) libreplyio/" REPLYIO_VERSION " libcurl/%s",
+    snprintf(agent, sizeof agent,
+             "User-Agent: acme-sync/2.1 (test) libreplyio/" REPLYIO_VERSION " libcurl/%s",
              curl_version_info(CURLVERSION_NOW)->version);
     assert_request(loopback_request(server, 0).text, "GET " LOOPBACK_PATH " HTTP/1.1",
-                   (const char *const[]){host, "X-API-Key: " LOOPBACK_KEY, "Accept: application/json", agent, "x-team-id: 77",
-                                         "X-Empty:", "X-Blank:", "X-Spaces: a  b", "X-Colons: a: b; c"},
+                   (const char *const[]){host, "X-API-Key: " LOOPBACK_KEY,
+                                         "Accept: application/json", agent, "x-team-id: 77",
+                                         "X-Empty:", "X-Blank:", "X-Spaces: a  b",
+                                         "X-Colons: a: b; c"},
                    9);
 }
 
@@ -125,7 +134,12 @@ static void builds_the_path_on_the_base_url(void **state) {
     static const struct {
         const char *base, *path;
     } cases[] = {
-        {"", ""}, {"/", ""}, {"/v4", "/v4"}, {"/v4/", "/v4"}, {"/a/b-c/v4", "/a/b-c/v4"}, {"/a%20b/", "/a%20b"},
+        {"", ""},
+        {"/", ""},
+        {"/v4", "/v4"},
+        {"/v4/", "/v4"},
+        {"/a/b-c/v4", "/a/b-c/v4"},
+        {"/a%20b/", "/a%20b"},
     };
     struct loopback_server *server = loopback_start(answers);
     (void)state;
@@ -133,8 +147,11 @@ static void builds_the_path_on_the_base_url(void **state) {
         char url[128];
         char first[128];
         snprintf(url, sizeof url, "http://127.0.0.1:%d%s", loopback_port(server), cases[i].base);
-        snprintf(first, sizeof first, "GET %s/sequences/9007199254740993/contacts/9223372036854775807 HTTP/1.1\r\n", cases[i].path);
-        assert_int_equal(loopback_fetch_ids(loopback_client(url), 9007199254740993, INT64_MAX, NULL), REPLY_OK);
+        snprintf(first, sizeof first,
+                 "GET %s/sequences/9007199254740993/contacts/9223372036854775807 HTTP/1.1\r\n",
+                 cases[i].path);
+        assert_int_equal(
+            loopback_fetch_ids(loopback_client(url), 9007199254740993, INT64_MAX, NULL), REPLY_OK);
         assert_int_equal(strncmp(loopback_request(server, (int)i).text, first, strlen(first)), 0);
     }
 }
@@ -161,7 +178,7 @@ static void reads_no_netrc(void **state) {
     assert_null(strcasestr(loopback_request(server, 0).text, "authorization"));
 }
 
-/* ---- Connections ------------------------------------------------------------------------------------------------------------ */
+/* ---- Connections ---- */
 
 static void keeps_the_connection_over_calls(void **state) {
     struct loopback_server *server = loopback_start(answers);
@@ -175,7 +192,8 @@ static void keeps_the_connection_over_calls(void **state) {
 }
 
 static void keeps_the_connection_over_failures_with_a_status(void **state) {
-    static const struct loopback_step script[] = {EXPECT, SEND("HTTP/1.1 404 Not Found\r\nContent-Length: 2\r\n\r\n{}"), AGAIN};
+    static const struct loopback_step script[] = {
+        EXPECT, SEND("HTTP/1.1 404 Not Found\r\nContent-Length: 2\r\n\r\n{}"), AGAIN};
     struct loopback_server *server = loopback_start(script);
     reply_client *client = loopback_client(loopback_url(server));
     (void)state;
@@ -185,15 +203,17 @@ static void keeps_the_connection_over_failures_with_a_status(void **state) {
     assert_int_equal(loopback_connections(server), 1);
 }
 
-static int count_contact(size_t index, reply_result result, reply_sequence_contact *contact, const reply_error *error,
-                         void *user_data) {
+static int count_contact(size_t index, reply_result result, reply_sequence_contact *contact,
+                         const reply_error *error, void *user_data) {
     int *counts = user_data;
-    counts[index] += result == REPLY_OK && contact != NULL && contact->contact_id == (int64_t)index + 1 && error->attempts == 1;
+    counts[index] += result == REPLY_OK && contact != NULL &&
+                     contact->contact_id == (int64_t)index + 1 && error->attempts == 1;
     reply_sequence_contact_free(contact);
     return 0;
 }
 
-/* Counts, of the contacts 1 to count fetched in one call, those that come right and at the first attempt. */
+/* Counts, of the contacts 1 to count fetched in one call, those that come right and at the first
+ * attempt. */
 static int fetch_many(reply_client *client, int64_t sequence_id, int count) {
     int64_t ids[40];
     int counts[40] = {0};
@@ -201,7 +221,9 @@ static int fetch_many(reply_client *client, int64_t sequence_id, int count) {
     for (int i = 0; i < count; i++) {
         ids[i] = i + 1;
     }
-    assert_int_equal(reply_get_sequence_contacts(client, sequence_id, ids, (size_t)count, count_contact, counts, NULL), REPLY_OK);
+    assert_int_equal(reply_get_sequence_contacts(client, sequence_id, ids, (size_t)count,
+                                                 count_contact, counts, NULL),
+                     REPLY_OK);
     for (int i = 0; i < count; i++) {
         right += counts[i] == 1;
     }
@@ -232,7 +254,8 @@ static void *release_after_seven_requests(void *server) {
 
 /* The first answer tells libcurl that the server's connections carry one request at a time. */
 static void keeps_as_many_connections_as_one_call_uses(void **state) {
-    static const struct loopback_step first[] = {EXPECT, ANSWER, EXPECT, AWAIT_RELEASE, ANSWER, AGAIN};
+    static const struct loopback_step first[] = {EXPECT,        ANSWER, EXPECT,
+                                                 AWAIT_RELEASE, ANSWER, AGAIN};
     static const struct loopback_step other[] = {EXPECT, AWAIT_RELEASE, ANSWER, AGAIN};
     struct loopback_server *server = loopback_start_two(first, other);
     reply_client *client = loopback_client(loopback_url(server));
@@ -251,9 +274,11 @@ static void keeps_as_many_connections_as_one_call_uses(void **state) {
     assert_int_equal(loopback_connections(server), 6);
 }
 
-/* A server that closes after its answer, as HTTP/1.0 does: the next call must not stumble over it. */
+/* A server that closes after its answer, as HTTP/1.0 does: the next call must not stumble over it.
+ */
 static void makes_a_new_connection_where_the_server_closes(void **state) {
-    static const struct loopback_step script[] = {EXPECT, SEND("HTTP/1.0 200 OK\r\n\r\n"), SEND_CONTACT(300), CLOSE};
+    static const struct loopback_step script[] = {EXPECT, SEND("HTTP/1.0 200 OK\r\n\r\n"),
+                                                  SEND_CONTACT(300), CLOSE};
     struct loopback_server *server = loopback_start(script);
     reply_client *client = loopback_client(loopback_url(server));
     (void)state;
@@ -266,7 +291,8 @@ static void makes_a_new_connection_where_the_server_closes(void **state) {
 }
 
 static void speaks_to_ipv6_and_other_spellings_of_loopback(void **state) {
-    static const char *const hosts[] = {"localhost", "LOCALHOST", "127.1", "0x7f000001", "2130706433", "127.0.0.1"};
+    static const char *const hosts[] = {"localhost",  "LOCALHOST",  "127.1",
+                                        "0x7f000001", "2130706433", "127.0.0.1"};
     struct loopback_server *server = loopback_start(answers);
     struct loopback_server *server6 = loopback_start_ipv6(answers);
     (void)state;
@@ -284,7 +310,7 @@ static void speaks_to_ipv6_and_other_spellings_of_loopback(void **state) {
     assert_int_equal(loopback_requests(server6), 1);
 }
 
-/* ---- Statuses --------------------------------------------------------------------------------------------------------------- */
+/* ---- Statuses ---- */
 
 static void reports_a_redirect_and_follows_none(void **state) {
     static const int statuses[] = {300, 301, 302, 303, 305, 307, 308};
@@ -294,8 +320,9 @@ static void reports_a_redirect_and_follows_none(void **state) {
         static char texts[COUNT(statuses)][256];
         reply_error error;
         snprintf(texts[i], sizeof texts[i],
-                 "HTTP/1.1 %d Elsewhere\r\nLocation: %s/sequences/100/contacts/12345\r\nContent-Length: 0\r\n\r\n", statuses[i],
-                 loopback_url(other));
+                 "HTTP/1.1 %d Elsewhere\r\nLocation: "
+                 "%s/sequences/100/contacts/12345\r\nContent-Length: 0\r\n\r\n",
+                 statuses[i], loopback_url(other));
         struct loopback_server *server = loopback_start(SCRIPT(EXPECT, SEND_TEXT(texts[i]), AGAIN));
         reply_client *client = loopback_client(loopback_url(server));
         assert_int_equal(reply_client_set_max_retries(client, 3, NULL), REPLY_OK);
@@ -313,7 +340,8 @@ static void reports_a_redirect_and_follows_none(void **state) {
 static void follows_no_relative_redirect_and_no_refresh(void **state) {
     struct loopback_server *server = loopback_start(
         SCRIPT(EXPECT,
-               SEND("HTTP/1.1 302 Found\r\nLocation: /v4/sequences/1/contacts/1\r\nRefresh: 0; url=/\r\nContent-Length: 0\r\n\r\n"),
+               SEND("HTTP/1.1 302 Found\r\nLocation: /v4/sequences/1/contacts/1\r\nRefresh: 0; "
+                    "url=/\r\nContent-Length: 0\r\n\r\n"),
                AGAIN));
     (void)state;
     assert_int_equal(loopback_fetch(loopback_client(loopback_url(server)), NULL), REPLY_ERROR_HTTP);
@@ -325,18 +353,23 @@ static const struct status_case {
     reply_result result;
     int attempts; /* with one retry */
 } status_cases[] = {
-    {201, REPLY_ERROR_HTTP, 1},         {202, REPLY_ERROR_HTTP, 1},         {203, REPLY_ERROR_HTTP, 1},
-    {204, REPLY_ERROR_HTTP, 1},         {205, REPLY_ERROR_HTTP, 1},         {206, REPLY_ERROR_HTTP, 1},
-    {226, REPLY_ERROR_HTTP, 1},         {304, REPLY_ERROR_HTTP, 1},         {400, REPLY_ERROR_BAD_REQUEST, 1},
-    {401, REPLY_ERROR_UNAUTHORIZED, 1}, {402, REPLY_ERROR_HTTP, 1},         {403, REPLY_ERROR_FORBIDDEN, 1},
-    {404, REPLY_ERROR_NOT_FOUND, 1},    {405, REPLY_ERROR_HTTP, 1},         {407, REPLY_ERROR_HTTP, 1},
-    {408, REPLY_ERROR_HTTP, 2},         {409, REPLY_ERROR_HTTP, 1},         {410, REPLY_ERROR_HTTP, 1},
-    {418, REPLY_ERROR_HTTP, 1},         {421, REPLY_ERROR_HTTP, 1},         {422, REPLY_ERROR_BAD_REQUEST, 1},
-    {425, REPLY_ERROR_HTTP, 1},         {429, REPLY_ERROR_RATE_LIMITED, 2}, {451, REPLY_ERROR_HTTP, 1},
-    {500, REPLY_ERROR_SERVER, 2},       {501, REPLY_ERROR_SERVER, 1},       {502, REPLY_ERROR_SERVER, 2},
-    {503, REPLY_ERROR_SERVER, 2},       {504, REPLY_ERROR_SERVER, 2},       {505, REPLY_ERROR_SERVER, 1},
-    {511, REPLY_ERROR_SERVER, 1},       {599, REPLY_ERROR_SERVER, 1},       {600, REPLY_ERROR_HTTP, 1},
-    {999, REPLY_ERROR_HTTP, 1},
+    {201, REPLY_ERROR_HTTP, 1},         {202, REPLY_ERROR_HTTP, 1},
+    {203, REPLY_ERROR_HTTP, 1},         {204, REPLY_ERROR_HTTP, 1},
+    {205, REPLY_ERROR_HTTP, 1},         {206, REPLY_ERROR_HTTP, 1},
+    {226, REPLY_ERROR_HTTP, 1},         {304, REPLY_ERROR_HTTP, 1},
+    {400, REPLY_ERROR_BAD_REQUEST, 1},  {401, REPLY_ERROR_UNAUTHORIZED, 1},
+    {402, REPLY_ERROR_HTTP, 1},         {403, REPLY_ERROR_FORBIDDEN, 1},
+    {404, REPLY_ERROR_NOT_FOUND, 1},    {405, REPLY_ERROR_HTTP, 1},
+    {407, REPLY_ERROR_HTTP, 1},         {408, REPLY_ERROR_HTTP, 2},
+    {409, REPLY_ERROR_HTTP, 1},         {410, REPLY_ERROR_HTTP, 1},
+    {418, REPLY_ERROR_HTTP, 1},         {421, REPLY_ERROR_HTTP, 1},
+    {422, REPLY_ERROR_BAD_REQUEST, 1},  {425, REPLY_ERROR_HTTP, 1},
+    {429, REPLY_ERROR_RATE_LIMITED, 2}, {451, REPLY_ERROR_HTTP, 1},
+    {500, REPLY_ERROR_SERVER, 2},       {501, REPLY_ERROR_SERVER, 1},
+    {502, REPLY_ERROR_SERVER, 2},       {503, REPLY_ERROR_SERVER, 2},
+    {504, REPLY_ERROR_SERVER, 2},       {505, REPLY_ERROR_SERVER, 1},
+    {511, REPLY_ERROR_SERVER, 1},       {599, REPLY_ERROR_SERVER, 1},
+    {600, REPLY_ERROR_HTTP, 1},         {999, REPLY_ERROR_HTTP, 1},
 };
 
 static void tells_every_status_apart(void **state) {
@@ -351,10 +384,11 @@ static void tells_every_status_apart(void **state) {
         reply_client *client = loopback_client(loopback_url(server));
         reply_client_set_max_retries(client, 1, NULL);
         const reply_result result = loopback_fetch(client, &error);
-        if (result != row->result || error.http_status != row->status || error.attempts != row->attempts || error.curl_code != 0 ||
-            error.retry_after_ms != -1 || loopback_requests(server) != row->attempts) {
-            fail_msg("status %d: %s, status %d, %d attempts, code %d", row->status, reply_result_name(result), error.http_status,
-                     error.attempts, error.curl_code);
+        if (result != row->result || error.http_status != row->status ||
+            error.attempts != row->attempts || error.curl_code != 0 || error.retry_after_ms != -1 ||
+            loopback_requests(server) != row->attempts) {
+            fail_msg("status %d: %s, status %d, %d attempts, code %d", row->status,
+                     reply_result_name(result), error.http_status, error.attempts, error.curl_code);
         }
         loopback_destroy_client(client);
         loopback_stop_all(NULL);
@@ -365,17 +399,22 @@ static void tells_every_status_apart(void **state) {
 static void takes_no_contact_from_another_status_than_200(void **state) {
     (void)state;
     assert_int_equal(
-        fetch_from(SCRIPT(EXPECT, SEND("HTTP/1.1 206 Partial Content\r\nContent-Length: 300\r\n\r\n"), SEND_CONTACT(300)), NULL),
+        fetch_from(SCRIPT(EXPECT,
+                          SEND("HTTP/1.1 206 Partial Content\r\nContent-Length: 300\r\n\r\n"),
+                          SEND_CONTACT(300)),
+                   NULL),
         REPLY_ERROR_HTTP);
     assert_int_equal(
-        fetch_from(SCRIPT(EXPECT, SEND("HTTP/1.1 203 Whatever\r\nContent-Length: 300\r\n\r\n"), SEND_CONTACT(300)), NULL),
+        fetch_from(SCRIPT(EXPECT, SEND("HTTP/1.1 203 Whatever\r\nContent-Length: 300\r\n\r\n"),
+                          SEND_CONTACT(300)),
+                   NULL),
         REPLY_ERROR_HTTP);
 }
 
 static void skips_informational_responses(void **state) {
-    struct loopback_server *server =
-        loopback_start(SCRIPT(EXPECT, SEND("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 102 Processing\r\n\r\n"),
-                              SEND("HTTP/1.1 103 Early Hints\r\nLink: </x>; rel=preload\r\n\r\n"), ANSWER, AGAIN));
+    struct loopback_server *server = loopback_start(
+        SCRIPT(EXPECT, SEND("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 102 Processing\r\n\r\n"),
+               SEND("HTTP/1.1 103 Early Hints\r\nLink: </x>; rel=preload\r\n\r\n"), ANSWER, AGAIN));
     reply_client *client = loopback_client(loopback_url(server));
     reply_error error;
     (void)state;
@@ -390,7 +429,8 @@ static void takes_no_header_of_an_informational_response(void **state) {
     (void)state;
     assert_int_equal(
         fetch_from(SCRIPT(EXPECT,
-                          SEND("HTTP/1.1 103 Early Hints\r\nRetry-After: 7\r\nX-Request-Id: early\r\nContent-Type: text/x\r\n\r\n"),
+                          SEND("HTTP/1.1 103 Early Hints\r\nRetry-After: 7\r\nX-Request-Id: "
+                               "early\r\nContent-Type: text/x\r\n\r\n"),
                           SEND("HTTP/1.1 503 Unavailable\r\nContent-Length: 0\r\n\r\n")),
                    &error),
         REPLY_ERROR_SERVER);
@@ -403,39 +443,54 @@ static void takes_no_header_of_a_trailer(void **state) {
     static const char trailers[] = "0\r\nRetry-After: 9\r\nX-Request-Id: late\r\n\r\n";
     reply_error error;
     (void)state;
-    assert_int_equal(fetch_from(SCRIPT(EXPECT, SEND("HTTP/1.1 503 Unavailable\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n"),
+    assert_int_equal(
+        fetch_from(
+            SCRIPT(
+                EXPECT,
+                SEND("HTTP/1.1 503 Unavailable\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n"),
+                SEND(trailers)),
+            &error),
+        REPLY_ERROR_SERVER);
+    assert_int_equal(error.retry_after_ms, -1);
+    assert_string_equal(error.request_id, "");
+    assert_int_equal(fetch_from(SCRIPT(EXPECT,
+                                       SEND("HTTP/1.1 503 Unavailable\r\nRetry-After: "
+                                            "5\r\nX-Request-Id: first\r\nTransfer-Encoding: "
+                                            "chunked\r\n\r\n2\r\n{}\r\n"),
                                        SEND(trailers)),
                                 &error),
                      REPLY_ERROR_SERVER);
-    assert_int_equal(error.retry_after_ms, -1);
-    assert_string_equal(error.request_id, "");
-    assert_int_equal(
-        fetch_from(SCRIPT(EXPECT,
-                          SEND("HTTP/1.1 503 Unavailable\r\nRetry-After: 5\r\nX-Request-Id: first\r\nTransfer-Encoding: "
-                               "chunked\r\n\r\n2\r\n{}\r\n"),
-                          SEND(trailers)),
-                   &error),
-        REPLY_ERROR_SERVER);
     assert_int_equal(error.retry_after_ms, 5000);
     assert_string_equal(error.request_id, "first");
-    assert_int_equal(fetch_from(SCRIPT(EXPECT, SEND(HEAD_200 "Transfer-Encoding: chunked\r\n\r\n190\r\n"), SEND_CONTACT(400),
-                                       SEND("\r\n"), SEND("0\r\nContent-Length: 2000000\r\nContent-Type: text/html\r\n\r\n")),
-                                NULL),
-                     REPLY_OK);
+    assert_int_equal(
+        fetch_from(SCRIPT(EXPECT, SEND(HEAD_200 "Transfer-Encoding: chunked\r\n\r\n190\r\n"),
+                          SEND_CONTACT(400), SEND("\r\n"),
+                          SEND("0\r\nContent-Length: 2000000\r\nContent-Type: text/html\r\n\r\n")),
+                   NULL),
+        REPLY_OK);
 }
 
-/* ---- Bodies ----------------------------------------------------------------------------------------------------------------- */
+/* ---- Bodies ---- */
 
 static void reads_every_framing(void **state) {
     (void)state;
-    assert_int_equal(fetch_from(SCRIPT(EXPECT, SEND(HEAD_200 "Connection: close\r\n\r\n"), SEND_CONTACT(300)), NULL), REPLY_OK);
-    assert_int_equal(fetch_from(SCRIPT(EXPECT, SEND("HTTP/1.1 200\r\nContent-Length: 300\r\n\r\n"), SEND_CONTACT(300)), NULL),
+    assert_int_equal(
+        fetch_from(SCRIPT(EXPECT, SEND(HEAD_200 "Connection: close\r\n\r\n"), SEND_CONTACT(300)),
+                   NULL),
+        REPLY_OK);
+    assert_int_equal(fetch_from(SCRIPT(EXPECT, SEND("HTTP/1.1 200\r\nContent-Length: 300\r\n\r\n"),
+                                       SEND_CONTACT(300)),
+                                NULL),
                      REPLY_OK);
-    assert_int_equal(fetch_from(SCRIPT(EXPECT, SEND("HTTP/1.1 200 OK\nContent-Length:300\n\n"), SEND_CONTACT(300)), NULL),
+    assert_int_equal(fetch_from(SCRIPT(EXPECT, SEND("HTTP/1.1 200 OK\nContent-Length:300\n\n"),
+                                       SEND_CONTACT(300)),
+                                NULL),
                      REPLY_OK);
     assert_int_equal(
-        fetch_from(SCRIPT(EXPECT, SEND(HEAD_200 "Transfer-Encoding: chunked\r\n\r\n1;name=value\r\n"), SEND_CONTACT_PART(300, 0, 1),
-                          SEND("\r\n0012b\r\n"), SEND_CONTACT_PART(300, 1, 299), SEND("\r\n0\r\n\r\n")),
+        fetch_from(SCRIPT(EXPECT,
+                          SEND(HEAD_200 "Transfer-Encoding: chunked\r\n\r\n1;name=value\r\n"),
+                          SEND_CONTACT_PART(300, 0, 1), SEND("\r\n0012b\r\n"),
+                          SEND_CONTACT_PART(300, 1, 299), SEND("\r\n0\r\n\r\n")),
                    NULL),
         REPLY_OK);
 }
@@ -443,8 +498,9 @@ static void reads_every_framing(void **state) {
 static void reads_a_contact_that_comes_byte_by_byte(void **state) {
     (void)state;
     assert_int_equal(
-        fetch_from(SCRIPT(EXPECT, SEND_SLOWLY("HTTP/1.1 200 OK\r\nContent-Length: 300\r\n\r\n", 1), SEND_CONTACT_PART(300, 0, 1),
-                          SEND_CONTACT_PART(300, 1, 1), SEND_CONTACT_PART(300, 2, 150), SEND_CONTACT_PART(300, 152, 148)),
+        fetch_from(SCRIPT(EXPECT, SEND_SLOWLY("HTTP/1.1 200 OK\r\nContent-Length: 300\r\n\r\n", 1),
+                          SEND_CONTACT_PART(300, 0, 1), SEND_CONTACT_PART(300, 1, 1),
+                          SEND_CONTACT_PART(300, 2, 150), SEND_CONTACT_PART(300, 152, 148)),
                    NULL),
         REPLY_OK);
 }
@@ -452,16 +508,21 @@ static void reads_a_contact_that_comes_byte_by_byte(void **state) {
 static void takes_a_contact_of_exactly_1_mib(void **state) {
     enum { MIB = 1024 * 1024 };
     (void)state;
-    assert_int_equal(fetch_from(SCRIPT(EXPECT, SEND(HEAD_200 "Content-Length: 1048576\r\n\r\n"), SEND_CONTACT(MIB)), NULL),
-                     REPLY_OK);
-    assert_int_equal(fetch_from(SCRIPT(EXPECT, SEND(HEAD_200 "\r\n"), SEND_CONTACT(MIB)), NULL), REPLY_OK);
-    assert_int_equal(fetch_from(SCRIPT(EXPECT, SEND(HEAD_200 "Transfer-Encoding: chunked\r\n\r\n100000\r\n"), SEND_CONTACT(MIB),
-                                       SEND("\r\n0\r\n\r\n")),
+    assert_int_equal(fetch_from(SCRIPT(EXPECT, SEND(HEAD_200 "Content-Length: 1048576\r\n\r\n"),
+                                       SEND_CONTACT(MIB)),
                                 NULL),
                      REPLY_OK);
+    assert_int_equal(fetch_from(SCRIPT(EXPECT, SEND(HEAD_200 "\r\n"), SEND_CONTACT(MIB)), NULL),
+                     REPLY_OK);
+    assert_int_equal(
+        fetch_from(SCRIPT(EXPECT, SEND(HEAD_200 "Transfer-Encoding: chunked\r\n\r\n100000\r\n"),
+                          SEND_CONTACT(MIB), SEND("\r\n0\r\n\r\n")),
+                   NULL),
+        REPLY_OK);
 }
 
-/* The server would go on for ever: only a client that stops by itself comes back before its time limit. */
+/* The server would go on for ever: only a client that stops by itself comes back before its time
+ * limit. */
 static void assert_too_large_at_once(const struct loopback_step *script) {
     struct loopback_server *server = loopback_start(script);
     reply_client *client = loopback_client(loopback_url(server));
@@ -478,17 +539,24 @@ static void assert_too_large_at_once(const struct loopback_step *script) {
 static void refuses_a_contact_of_over_1_mib(void **state) {
     enum { OVER = 1024 * 1024 + 1 };
     (void)state;
-    assert_too_large_at_once(SCRIPT(EXPECT, SEND(HEAD_200 "Content-Length: 1048577\r\n\r\n"), AWAIT_CLOSE));
-    assert_too_large_at_once(SCRIPT(EXPECT, SEND(HEAD_200 "Content-Length: 107374182400\r\n\r\n"), AWAIT_CLOSE));
-    assert_too_large_at_once(SCRIPT(EXPECT, SEND(HEAD_200 "Content-Length: 9223372036854775807\r\n\r\n"), AWAIT_CLOSE));
-    assert_too_large_at_once(SCRIPT(EXPECT, SEND(HEAD_200 "Content-Length: 99999999999999999999999\r\n\r\n"), AWAIT_CLOSE));
-    assert_too_large_at_once(SCRIPT(EXPECT, SEND(HEAD_200 "\r\n"), SEND_CONTACT(OVER), AWAIT_CLOSE));
     assert_too_large_at_once(
-        SCRIPT(EXPECT, SEND(HEAD_200 "Transfer-Encoding: chunked\r\n\r\n100001\r\n"), SEND_CONTACT(OVER), AWAIT_CLOSE));
+        SCRIPT(EXPECT, SEND(HEAD_200 "Content-Length: 1048577\r\n\r\n"), AWAIT_CLOSE));
+    assert_too_large_at_once(
+        SCRIPT(EXPECT, SEND(HEAD_200 "Content-Length: 107374182400\r\n\r\n"), AWAIT_CLOSE));
+    assert_too_large_at_once(
+        SCRIPT(EXPECT, SEND(HEAD_200 "Content-Length: 9223372036854775807\r\n\r\n"), AWAIT_CLOSE));
+    assert_too_large_at_once(SCRIPT(
+        EXPECT, SEND(HEAD_200 "Content-Length: 99999999999999999999999\r\n\r\n"), AWAIT_CLOSE));
+    assert_too_large_at_once(
+        SCRIPT(EXPECT, SEND(HEAD_200 "\r\n"), SEND_CONTACT(OVER), AWAIT_CLOSE));
+    assert_too_large_at_once(SCRIPT(EXPECT,
+                                    SEND(HEAD_200 "Transfer-Encoding: chunked\r\n\r\n100001\r\n"),
+                                    SEND_CONTACT(OVER), AWAIT_CLOSE));
     assert_too_large_at_once(SCRIPT(EXPECT, SEND(HEAD_200 "\r\n"), SEND_ENDLESSLY(" ")));
 }
 
-/* A header section of so many bytes, with the status line and the empty line at its end, in lines of up to 64 KiB, and the contact.
+/* A header section of so many bytes, with the status line and the empty line at its end, in lines
+ * of up to 64 KiB, and the contact.
  */
 static const char *headers_of(size_t size) {
     static const char first[] = "HTTP/1.1 200 OK\r\nContent-Length: 300\r\n";
@@ -509,13 +577,17 @@ static const char *headers_of(size_t size) {
 
 static void bounds_the_headers_at_256_kib(void **state) {
     (void)state;
-    assert_int_equal(fetch_from(SCRIPT(EXPECT, SEND_TEXT(headers_of(256 * 1024)), SEND_CONTACT(300)), NULL), REPLY_OK);
-    assert_too_large_at_once(SCRIPT(EXPECT, SEND_TEXT(headers_of(256 * 1024 + 1)), SEND_CONTACT(300), AWAIT_CLOSE));
+    assert_int_equal(
+        fetch_from(SCRIPT(EXPECT, SEND_TEXT(headers_of(256 * 1024)), SEND_CONTACT(300)), NULL),
+        REPLY_OK);
+    assert_too_large_at_once(
+        SCRIPT(EXPECT, SEND_TEXT(headers_of(256 * 1024 + 1)), SEND_CONTACT(300), AWAIT_CLOSE));
 }
 
 /* Each response's by itself: a client does not run out of room. */
 static void counts_the_headers_of_each_response(void **state) {
-    struct loopback_server *server = loopback_start(SCRIPT(EXPECT, SEND_TEXT(headers_of(200 * 1024)), SEND_CONTACT(300), AGAIN));
+    struct loopback_server *server =
+        loopback_start(SCRIPT(EXPECT, SEND_TEXT(headers_of(200 * 1024)), SEND_CONTACT(300), AGAIN));
     reply_client *client = loopback_client(loopback_url(server));
     (void)state;
     for (int i = 0; i < 3; i++) {
@@ -526,49 +598,60 @@ static void counts_the_headers_of_each_response(void **state) {
 
 static void bounds_a_header_line(void **state) {
     (void)state;
-    assert_int_equal(fetch_from(SCRIPT(EXPECT, SEND(HEAD_200 "Content-Length: 300\r\nX-Long: "), SEND_TIMES("x", 90000),
-                                       SEND("\r\n\r\n"), SEND_CONTACT(300)),
+    assert_int_equal(fetch_from(SCRIPT(EXPECT, SEND(HEAD_200 "Content-Length: 300\r\nX-Long: "),
+                                       SEND_TIMES("x", 90000), SEND("\r\n\r\n"), SEND_CONTACT(300)),
                                 NULL),
                      REPLY_OK);
-    assert_too_large_at_once(SCRIPT(EXPECT, SEND(HEAD_200 "X-Long: "), SEND_TIMES("x", 110000), SEND("\r\n\r\n"), AWAIT_CLOSE));
-    assert_too_large_at_once(SCRIPT(EXPECT, SEND(HEAD_200 "X-Long: "), SEND_TIMES("x", 300000), SEND("\r\n\r\n"), AWAIT_CLOSE));
+    assert_too_large_at_once(SCRIPT(EXPECT, SEND(HEAD_200 "X-Long: "), SEND_TIMES("x", 110000),
+                                    SEND("\r\n\r\n"), AWAIT_CLOSE));
+    assert_too_large_at_once(SCRIPT(EXPECT, SEND(HEAD_200 "X-Long: "), SEND_TIMES("x", 300000),
+                                    SEND("\r\n\r\n"), AWAIT_CLOSE));
     assert_too_large_at_once(SCRIPT(EXPECT, SEND(HEAD_200 "X-Long: "), SEND_ENDLESSLY("x")));
     assert_too_large_at_once(SCRIPT(EXPECT, SEND("HTTP/1.1 200 "), SEND_ENDLESSLY("x")));
     assert_too_large_at_once(SCRIPT(EXPECT, SEND(HEAD_200), SEND_ENDLESSLY("X-Flood: 1\r\n")));
-    assert_too_large_at_once(SCRIPT(EXPECT, SEND("HTTP/1.1 404 Not Found\r\n"), SEND_ENDLESSLY("X-Flood: 1\r\n")));
+    assert_too_large_at_once(
+        SCRIPT(EXPECT, SEND("HTTP/1.1 404 Not Found\r\n"), SEND_ENDLESSLY("X-Flood: 1\r\n")));
 }
 
 /* Of a status other than 200 at most 64 KiB are read, whatever follows. */
 static void decides_by_status_where_a_body_is_endless(void **state) {
-    struct loopback_server *server = loopback_start(
-        SCRIPT(EXPECT, SEND("HTTP/1.1 404 Not Found\r\nContent-Type: application/problem+json\r\n\r\n"), SEND_ENDLESSLY("[")));
+    struct loopback_server *server = loopback_start(SCRIPT(
+        EXPECT, SEND("HTTP/1.1 404 Not Found\r\nContent-Type: application/problem+json\r\n\r\n"),
+        SEND_ENDLESSLY("[")));
     const int64_t began = loopback_now_ms();
     reply_error error;
     (void)state;
-    assert_int_equal(loopback_fetch(loopback_client(loopback_url(server)), &error), REPLY_ERROR_NOT_FOUND);
+    assert_int_equal(loopback_fetch(loopback_client(loopback_url(server)), &error),
+                     REPLY_ERROR_NOT_FOUND);
     assert_true(loopback_now_ms() - began < loopback_slack_ms(2000));
     assert_int_equal(error.http_status, 404);
     assert_int_equal(error.curl_code, 0);
     assert_int_equal(
-        fetch_from(SCRIPT(EXPECT, SEND("HTTP/1.1 403 No\r\nContent-Length: 107374182400\r\n\r\n"), SEND_ENDLESSLY("x")), &error),
+        fetch_from(SCRIPT(EXPECT, SEND("HTTP/1.1 403 No\r\nContent-Length: 107374182400\r\n\r\n"),
+                          SEND_ENDLESSLY("x")),
+                   &error),
         REPLY_ERROR_FORBIDDEN);
     assert_int_equal(error.http_status, 403);
 }
 
 /* The largest problem that is read, and one byte more, which cuts it. */
 static void reads_a_problem_of_64_kib(void **state) {
-    static const char head[] = "HTTP/1.1 404 Not Found\r\nContent-Length: 65536\r\n\r\n{\"code\":\"some.code\",\"filler\":\"";
-    static const char head_of_one_more[] =
-        "HTTP/1.1 404 Not Found\r\nContent-Length: 65537\r\n\r\n{\"code\":\"some.code\",\"filler\":\"";
+    static const char head[] = "HTTP/1.1 404 Not Found\r\nContent-Length: "
+                               "65536\r\n\r\n{\"code\":\"some.code\",\"filler\":\"";
+    static const char head_of_one_more[] = "HTTP/1.1 404 Not Found\r\nContent-Length: "
+                                           "65537\r\n\r\n{\"code\":\"some.code\",\"filler\":\"";
     enum { REST = 65536 - sizeof "{\"code\":\"some.code\",\"filler\":\"\"}" + 1 };
     reply_error error;
     (void)state;
-    assert_int_equal(fetch_from(SCRIPT(EXPECT, SEND(head), SEND_TIMES("y", REST), SEND("\"}"), AWAIT_CLOSE), &error),
-                     REPLY_ERROR_NOT_FOUND);
-    assert_string_equal(error.problem_code, "some.code");
     assert_int_equal(
-        fetch_from(SCRIPT(EXPECT, SEND(head_of_one_more), SEND_TIMES("y", REST + 1), SEND("\"}"), AWAIT_CLOSE), &error),
+        fetch_from(SCRIPT(EXPECT, SEND(head), SEND_TIMES("y", REST), SEND("\"}"), AWAIT_CLOSE),
+                   &error),
         REPLY_ERROR_NOT_FOUND);
+    assert_string_equal(error.problem_code, "some.code");
+    assert_int_equal(fetch_from(SCRIPT(EXPECT, SEND(head_of_one_more), SEND_TIMES("y", REST + 1),
+                                       SEND("\"}"), AWAIT_CLOSE),
+                                &error),
+                     REPLY_ERROR_NOT_FOUND);
     assert_int_equal(error.http_status, 404);
 }
 
@@ -576,7 +659,8 @@ static void reads_an_empty_401(void **state) {
     reply_error error;
     (void)state;
     assert_int_equal(
-        fetch_from(SCRIPT(EXPECT, SEND("HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: ApiKey\r\nContent-Length: 0\r\n\r\n")),
+        fetch_from(SCRIPT(EXPECT, SEND("HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: "
+                                       "ApiKey\r\nContent-Length: 0\r\n\r\n")),
                    &error),
         REPLY_ERROR_UNAUTHORIZED);
     assert_int_equal(error.http_status, 401);
@@ -588,7 +672,8 @@ static void reads_an_html_404(void **state) {
     reply_error error;
     (void)state;
     assert_int_equal(
-        fetch_from(SCRIPT(EXPECT, SEND("HTTP/1.1 404 Not Found\r\nContent-Type: text/html\r\n\r\n<html><h1>Nothing</h1></html>")),
+        fetch_from(SCRIPT(EXPECT, SEND("HTTP/1.1 404 Not Found\r\nContent-Type: "
+                                       "text/html\r\n\r\n<html><h1>Nothing</h1></html>")),
                    &error),
         REPLY_ERROR_NOT_FOUND);
     assert_int_equal(error.http_status, 404);
@@ -600,17 +685,18 @@ static void says_what_came_instead_of_a_contact(void **state) {
     reply_error error;
     (void)state;
     assert_int_equal(
-        fetch_from(
-            SCRIPT(EXPECT, SEND("HTTP/1.1 200 OK\r\nContent-Type: text/html; charset=utf-8\r\n\r\n<html>Log in " LOOPBACK_KEY)),
-            &error),
+        fetch_from(SCRIPT(EXPECT, SEND("HTTP/1.1 200 OK\r\nContent-Type: text/html; "
+                                       "charset=utf-8\r\n\r\n<html>Log in " LOOPBACK_KEY)),
+                   &error),
         REPLY_ERROR_INVALID_RESPONSE);
     assert_int_equal(error.http_status, 200);
     assert_int_equal(error.attempts, 1);
     assert_int_equal(error.curl_code, 0);
     assert_contains(error.message, "text/html; charset=utf-8");
     assert_contains(error.message, "<html>Log in");
-    assert_int_equal(fetch_from(SCRIPT(EXPECT, SEND("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")), &error),
-                     REPLY_ERROR_INVALID_RESPONSE);
+    assert_int_equal(
+        fetch_from(SCRIPT(EXPECT, SEND("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")), &error),
+        REPLY_ERROR_INVALID_RESPONSE);
     assert_int_equal(error.http_status, 200);
 }
 
@@ -618,9 +704,13 @@ static void refuses_a_contact_that_was_not_asked_for(void **state) {
     reply_error error;
     (void)state;
     assert_int_equal(
-        fetch_from(SCRIPT(EXPECT, SEND("HTTP/1.1 200 OK\r\n\r\n{\"contactId\":12346,\"sequenceId\":100,\"status\":\"Active\","
-                                       "\"currentStep\":1,\"addingDate\":\"2024-03-08T10:00:00Z\",\"isOptedOut\":false}")),
-                   &error),
+        fetch_from(
+            SCRIPT(EXPECT,
+                   SEND("HTTP/1.1 200 "
+                        "OK\r\n\r\n{\"contactId\":12346,\"sequenceId\":100,\"status\":\"Active\","
+                        "\"currentStep\":1,\"addingDate\":\"2024-03-08T10:00:00Z\",\"isOptedOut\":"
+                        "false}")),
+            &error),
         REPLY_ERROR_INVALID_RESPONSE);
     assert_contains(error.message, "12346");
     assert_contains(error.message, "12345");
@@ -629,25 +719,31 @@ static void refuses_a_contact_that_was_not_asked_for(void **state) {
 
 /* None was asked for, so that none is undone: what it would become is nobody's business. */
 static void unpacks_no_gzip(void **state) {
-    static const char gzip[] = "\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03\xab\xae\x05\x00\x43\xbf\xa6\xa3\x02\x00\x00\x00";
+    static const char gzip[] =
+        "\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03\xab\xae\x05\x00\x43\xbf\xa6\xa3\x02\x00\x00\x00";
     reply_error error;
     (void)state;
-    assert_int_equal(fetch_from(SCRIPT(EXPECT, SEND(HEAD_200 "Content-Encoding: gzip\r\n\r\n"), SEND(gzip)), &error),
-                     REPLY_ERROR_INVALID_RESPONSE);
+    assert_int_equal(
+        fetch_from(SCRIPT(EXPECT, SEND(HEAD_200 "Content-Encoding: gzip\r\n\r\n"), SEND(gzip)),
+                   &error),
+        REPLY_ERROR_INVALID_RESPONSE);
     assert_int_equal(error.http_status, 200);
     assert_contains(error.message, "something else than a contact");
 }
 
-/* ---- Errors and the log ----------------------------------------------------------------------------------------------------- */
+/* ---- Errors and the log ---- */
 
 static void fills_the_error_from_a_problem(void **state) {
     reply_error error;
     (void)state;
     assert_int_equal(
         fetch_from(
-            SCRIPT(EXPECT, SEND("HTTP/1.1 404 Not Found\r\nX-Request-ID:  req-1 \r\nContent-Type: application/problem+json\r\n\r\n"
-                                "{\"type\":\"about:blank\",\"title\":\"Not in sequence\",\"status\":418,"
-                                "\"detail\":\"No such membership " LOOPBACK_KEY "\",\"code\":\"sequenceContact.notInSequence\"}")),
+            SCRIPT(EXPECT,
+                   SEND("HTTP/1.1 404 Not Found\r\nX-Request-ID:  req-1 \r\nContent-Type: "
+                        "application/problem+json\r\n\r\n"
+                        "{\"type\":\"about:blank\",\"title\":\"Not in sequence\",\"status\":418,"
+                        "\"detail\":\"No such membership " LOOPBACK_KEY
+                        "\",\"code\":\"sequenceContact.notInSequence\"}")),
             &error),
         REPLY_ERROR_NOT_FOUND);
     assert_int_equal(error.http_status, 404);
@@ -662,18 +758,23 @@ static void fills_the_error_from_a_problem(void **state) {
 static void keeps_the_key_out_of_what_a_server_echoes(void **state) {
     reply_error error;
     (void)state;
-    assert_int_equal(
-        fetch_from(
-            SCRIPT(EXPECT, SEND("HTTP/1.1 400 " LOOPBACK_KEY "\r\nX-Request-Id: a" LOOPBACK_KEY "b\r\nRetry-After: " LOOPBACK_KEY
-                                "\r\n\r\n{\"errorCode\":\"" LOOPBACK_KEY "\",\"detail\":\"" LOOPBACK_KEY LOOPBACK_KEY
-                                "\",\"errors\":[{\"pointer\":\"" LOOPBACK_KEY "\",\"detail\":\"" LOOPBACK_KEY "\"}]}")),
-            &error),
-        REPLY_ERROR_BAD_REQUEST);
+    assert_int_equal(fetch_from(SCRIPT(EXPECT, SEND("HTTP/1.1 400 " LOOPBACK_KEY
+                                                    "\r\nX-Request-Id: a" LOOPBACK_KEY
+                                                    "b\r\nRetry-After: " LOOPBACK_KEY
+                                                    "\r\n\r\n{\"errorCode\":\"" LOOPBACK_KEY
+                                                    "\",\"detail\":\"" LOOPBACK_KEY LOOPBACK_KEY
+                                                    "\",\"errors\":[{\"pointer\":\"" LOOPBACK_KEY
+                                                    "\",\"detail\":\"" LOOPBACK_KEY "\"}]}")),
+                                &error),
+                     REPLY_ERROR_BAD_REQUEST);
     assert_matches(error.request_id, "^a[^k]+b$");
     assert_int_equal(error.retry_after_ms, -1);
-    assert_int_equal(fetch_from(SCRIPT(EXPECT, SEND(LOOPBACK_KEY "\r\n\r\n")), &error), REPLY_ERROR_NETWORK);
-    assert_int_equal(fetch_from(SCRIPT(EXPECT, SEND(HEAD_200 "Content-Length: " LOOPBACK_KEY "\r\n\r\n")), &error),
+    assert_int_equal(fetch_from(SCRIPT(EXPECT, SEND(LOOPBACK_KEY "\r\n\r\n")), &error),
                      REPLY_ERROR_NETWORK);
+    assert_int_equal(
+        fetch_from(SCRIPT(EXPECT, SEND(HEAD_200 "Content-Length: " LOOPBACK_KEY "\r\n\r\n")),
+                   &error),
+        REPLY_ERROR_NETWORK);
 }
 
 static void reads_retry_after(void **state) {
@@ -687,8 +788,10 @@ static void reads_retry_after(void **state) {
         {"Retry-After: 007\r\n", 7000},
         {"Retry-After: 86401\r\n", 86400000},
         {"Retry-After: 99999999999999999999999999\r\n", 86400000},
-        {"Retry-After: Fri, 08 Mar 2024 10:00:30 GMT\r\nDate: Fri, 08 Mar 2024 10:00:00 GMT\r\n", 30000},
-        {"Date: Fri, 08 Mar 2024 10:00:00 GMT\r\nRetry-After: Fri, 08 Mar 2024 09:59:59 GMT\r\n", -1},
+        {"Retry-After: Fri, 08 Mar 2024 10:00:30 GMT\r\nDate: Fri, 08 Mar 2024 10:00:00 GMT\r\n",
+         30000},
+        {"Date: Fri, 08 Mar 2024 10:00:00 GMT\r\nRetry-After: Fri, 08 Mar 2024 09:59:59 GMT\r\n",
+         -1},
         {"Retry-After: Fri, 08 Mar 2024 10:00:30 GMT\r\n", -1}, /* past by the host's clock */
         {"Retry-After: 0\r\n", -1},
         {"Retry-After: -1\r\n", -1},
@@ -702,35 +805,42 @@ static void reads_retry_after(void **state) {
     for (size_t i = 0; i < COUNT(cases); i++) {
         static char texts[COUNT(cases)][256];
         reply_error error;
-        snprintf(texts[i], sizeof texts[i], "HTTP/1.1 503 Unavailable\r\n%sContent-Length: 0\r\n\r\n", cases[i].headers);
-        assert_int_equal(fetch_from(SCRIPT(EXPECT, SEND_TEXT(texts[i])), &error), REPLY_ERROR_SERVER);
+        snprintf(texts[i], sizeof texts[i],
+                 "HTTP/1.1 503 Unavailable\r\n%sContent-Length: 0\r\n\r\n", cases[i].headers);
+        assert_int_equal(fetch_from(SCRIPT(EXPECT, SEND_TEXT(texts[i])), &error),
+                         REPLY_ERROR_SERVER);
         if (error.retry_after_ms != cases[i].expected) {
             fail_msg("%s gives %" PRId64, cases[i].headers, error.retry_after_ms);
         }
     }
 }
 
-/* A Retry-After is waited for in real time, not a millisecond less; and a 429's without using up a retry. */
+/* A Retry-After is waited for in real time, not a millisecond less; and a 429's without using up a
+ * retry. */
 static void waits_as_the_server_asks(void **state) {
     static const char *const statuses[] = {"429 Too Many", "503 Unavailable"};
     (void)state;
     for (size_t i = 0; i < COUNT(statuses); i++) {
         static char texts[COUNT(statuses)][128];
         reply_error error;
-        snprintf(texts[i], sizeof texts[i], "HTTP/1.1 %s\r\nRetry-After: 1\r\nContent-Length: 0\r\n\r\n", statuses[i]);
-        struct loopback_server *server = loopback_start(SCRIPT(EXPECT, SEND_TEXT(texts[i]), EXPECT, ANSWER, AWAIT_CLOSE));
+        snprintf(texts[i], sizeof texts[i],
+                 "HTTP/1.1 %s\r\nRetry-After: 1\r\nContent-Length: 0\r\n\r\n", statuses[i]);
+        struct loopback_server *server =
+            loopback_start(SCRIPT(EXPECT, SEND_TEXT(texts[i]), EXPECT, ANSWER, AWAIT_CLOSE));
         reply_client *client = loopback_client(loopback_url(server));
         reply_client_set_max_retries(client, 1, NULL);
         assert_int_equal(loopback_fetch(client, &error), REPLY_OK);
         assert_int_equal(error.attempts, 2);
-        const int64_t waited = loopback_request(server, 1).at_ms - loopback_request(server, 0).at_ms;
+        const int64_t waited =
+            loopback_request(server, 1).at_ms - loopback_request(server, 0).at_ms;
         assert_in_range(waited, 1000, 1000 + loopback_slack_ms(500));
     }
 }
 
 static void comes_back_at_once_where_a_wait_does_not_fit(void **state) {
-    struct loopback_server *server =
-        loopback_start(SCRIPT(EXPECT, SEND("HTTP/1.1 429 Slow down\r\nRetry-After: 60\r\nContent-Length: 0\r\n\r\n"), AGAIN));
+    struct loopback_server *server = loopback_start(SCRIPT(
+        EXPECT, SEND("HTTP/1.1 429 Slow down\r\nRetry-After: 60\r\nContent-Length: 0\r\n\r\n"),
+        AGAIN));
     reply_client *client = loopback_client(loopback_url(server));
     const int64_t began = loopback_now_ms();
     reply_error error;
@@ -748,8 +858,8 @@ static void comes_back_at_once_where_a_wait_does_not_fit(void **state) {
 }
 
 static void logs_attempts_and_waits(void **state) {
-    static const struct loopback_step failing[] = {EXPECT, SEND("HTTP/1.1 503 Unavailable\r\nContent-Length: 0\r\n\r\n"), EXPECT,
-                                                   CLOSE};
+    static const struct loopback_step failing[] = {
+        EXPECT, SEND("HTTP/1.1 503 Unavailable\r\nContent-Length: 0\r\n\r\n"), EXPECT, CLOSE};
     reply_client *client = loopback_client(loopback_url(loopback_start_two(failing, answers)));
     (void)state;
     reply_client_set_max_retries(client, 3, NULL);
@@ -832,9 +942,10 @@ static void prints_nothing(void **state) {
     assert_int_equal(printing_results[2], REPLY_ERROR_NETWORK);
 }
 
-/* ---- Proxies ---------------------------------------------------------------------------------------------------------------- */
+/* ---- Proxies ---- */
 
-static const char *const proxy_variables[] = {"http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"};
+static const char *const proxy_variables[] = {"http_proxy",  "HTTP_PROXY", "https_proxy",
+                                              "HTTPS_PROXY", "all_proxy",  "ALL_PROXY"};
 
 static void set_proxy_variables(const char *url) {
     unsetenv("no_proxy");
@@ -850,7 +961,8 @@ static int unset_proxies_and_stop_all(void **state) {
 }
 
 static void uses_no_proxy_to_loopback(void **state) {
-    static const char *const formats[] = {"http://127.0.0.1:%d/v4", "http://localhost:%d/v4", "http://127.1:%d/v4"};
+    static const char *const formats[] = {"http://127.0.0.1:%d/v4", "http://localhost:%d/v4",
+                                          "http://127.1:%d/v4"};
     struct loopback_server *server = loopback_start(answers);
     struct loopback_server *proxy = loopback_start(answers);
     (void)state;
@@ -880,7 +992,8 @@ static void uses_no_proxy_to_loopback_where_the_proxy_is_set_first(void **state)
 }
 
 static void uses_no_proxy_to_loopback_over_tls(void **state) {
-    struct loopback_server *server = loopback_start(SCRIPT(EXPECT_BYTES, SEND("this is no TLS\r\n")));
+    struct loopback_server *server =
+        loopback_start(SCRIPT(EXPECT_BYTES, SEND("this is no TLS\r\n")));
     struct loopback_server *proxy = loopback_start(answers);
     char url[128];
     (void)state;
@@ -898,19 +1011,39 @@ static const struct proxy_case {
     int attempts; /* with one retry */
 } proxy_cases[] = {
     {"407",
-     {EXPECT, SEND("HTTP/1.1 407 Who\r\nProxy-Authenticate: Basic realm=x\r\nRetry-After: 9\r\nContent-Length: 0\r\n\r\n")},
+     {EXPECT, SEND("HTTP/1.1 407 Who\r\nProxy-Authenticate: Basic realm=x\r\nRetry-After: "
+                   "9\r\nContent-Length: 0\r\n\r\n")},
      REPLY_ERROR_NETWORK,
      2},
-    {"403", {EXPECT, SEND("HTTP/1.1 403 No\r\nContent-Length: 7\r\n\r\nno way!")}, REPLY_ERROR_NETWORK, 2},
-    {"429", {EXPECT, SEND("HTTP/1.1 429 No\r\nRetry-After: 60\r\nContent-Length: 0\r\n\r\n")}, REPLY_ERROR_NETWORK, 2},
-    {"502", {EXPECT, SEND("HTTP/1.1 502 Bad\r\nX-Request-Id: proxy\r\nContent-Length: 0\r\n\r\n")}, REPLY_ERROR_NETWORK, 2},
+    {"403",
+     {EXPECT, SEND("HTTP/1.1 403 No\r\nContent-Length: 7\r\n\r\nno way!")},
+     REPLY_ERROR_NETWORK,
+     2},
+    {"429",
+     {EXPECT, SEND("HTTP/1.1 429 No\r\nRetry-After: 60\r\nContent-Length: 0\r\n\r\n")},
+     REPLY_ERROR_NETWORK,
+     2},
+    {"502",
+     {EXPECT, SEND("HTTP/1.1 502 Bad\r\nX-Request-Id: proxy\r\nContent-Length: 0\r\n\r\n")},
+     REPLY_ERROR_NETWORK,
+     2},
     {"302",
-     {EXPECT, SEND("HTTP/1.1 302 Go\r\nLocation: http://127.0.0.1:9/\r\nContent-Length: 0\r\n\r\n")},
+     {EXPECT,
+      SEND("HTTP/1.1 302 Go\r\nLocation: http://127.0.0.1:9/\r\nContent-Length: 0\r\n\r\n")},
      REPLY_ERROR_NETWORK,
      2},
-    {"header lines without end", {EXPECT, SEND("HTTP/1.1 200 Yes\r\n"), SEND_ENDLESSLY("X-Flood: 1\r\n")}, REPLY_ERROR_NETWORK, 2},
-    {"a header line without end", {EXPECT, SEND("HTTP/1.1 200 Yes\r\nX-Long: "), SEND_ENDLESSLY("x")}, REPLY_ERROR_NETWORK, 2},
-    {"an endless body", {EXPECT, SEND("HTTP/1.1 403 No\r\n\r\n"), SEND_ENDLESSLY("x")}, REPLY_ERROR_NETWORK, 2},
+    {"header lines without end",
+     {EXPECT, SEND("HTTP/1.1 200 Yes\r\n"), SEND_ENDLESSLY("X-Flood: 1\r\n")},
+     REPLY_ERROR_NETWORK,
+     2},
+    {"a header line without end",
+     {EXPECT, SEND("HTTP/1.1 200 Yes\r\nX-Long: "), SEND_ENDLESSLY("x")},
+     REPLY_ERROR_NETWORK,
+     2},
+    {"an endless body",
+     {EXPECT, SEND("HTTP/1.1 403 No\r\n\r\n"), SEND_ENDLESSLY("x")},
+     REPLY_ERROR_NETWORK,
+     2},
     {"garbage", {EXPECT, SEND("\x01\x02\x03 garbage\r\n\r\n")}, REPLY_ERROR_NETWORK, 2},
     {"closes", {EXPECT}, REPLY_ERROR_NETWORK, 2},
     {"resets", {EXPECT, RESET}, REPLY_ERROR_NETWORK, 2},
@@ -933,10 +1066,12 @@ static void check_proxy_case(const struct proxy_case *row, bool is_from_environm
         assert_int_equal(reply_client_set_proxy(client, loopback_url(proxy), NULL), REPLY_OK);
     }
     const reply_result result = loopback_fetch(client, &error);
-    if (result != row->result || error.http_status != 0 || error.retry_after_ms != -1 || error.attempts != row->attempts ||
-        error.curl_code == 0 || error.request_id[0] != '\0' || loopback_connections(proxy) != row->attempts) {
-        fail_msg("proxy %s: %s, status %d, %d attempts, %d connections, code %d, %s", row->name, reply_result_name(result),
-                 error.http_status, error.attempts, loopback_connections(proxy), error.curl_code, error.message);
+    if (result != row->result || error.http_status != 0 || error.retry_after_ms != -1 ||
+        error.attempts != row->attempts || error.curl_code == 0 || error.request_id[0] != '\0' ||
+        loopback_connections(proxy) != row->attempts) {
+        fail_msg("proxy %s: %s, status %d, %d attempts, %d connections, code %d, %s", row->name,
+                 reply_result_name(result), error.http_status, error.attempts,
+                 loopback_connections(proxy), error.curl_code, error.message);
     }
     for (int i = 0; i < loopback_requests(proxy); i++) {
         const char *request = loopback_request(proxy, i).text;
@@ -974,7 +1109,7 @@ static void prefers_the_proxy_that_was_set(void **state) {
     assert_int_equal(loopback_connections(environment), 0);
 }
 
-/* ---- Base URLs -------------------------------------------------------------------------------------------------------------- */
+/* ---- Base URLs ---- */
 
 static const char *const good_urls[] = {
     "https://api.reply.io/v4",
@@ -1134,7 +1269,8 @@ static void refuses_bad_base_urls_and_changes_nothing(void **state) {
     (void)state;
     for (size_t i = 0; i < COUNT(bad_urls); i++) {
         reply_error error;
-        if (reply_client_set_base_url(client, bad_urls[i], &error) != REPLY_ERROR_INVALID_ARGUMENT) {
+        if (reply_client_set_base_url(client, bad_urls[i], &error) !=
+            REPLY_ERROR_INVALID_ARGUMENT) {
             fail_msg("\"%s\" is not refused: %s", bad_urls[i], reply_result_name(error.result));
         }
         assert_int_equal(error.result, REPLY_ERROR_INVALID_ARGUMENT);
@@ -1163,16 +1299,22 @@ static void bounds_the_length_of_a_base_url(void **state) {
     char beginning[64];
     (void)state;
     snprintf(beginning, sizeof beginning, "%s/", loopback_url(server));
-    assert_int_equal(reply_client_set_base_url(client, url_of_length("https://1/", 2042), NULL), REPLY_OK);
-    assert_int_equal(reply_client_set_base_url(client, url_of_length(beginning, 2048), NULL), REPLY_OK);
-    assert_int_equal(reply_client_set_base_url(client, url_of_length(beginning, 2049), NULL), REPLY_ERROR_INVALID_ARGUMENT);
-    assert_int_equal(reply_client_set_base_url(client, url_of_length("https://1/", 2043), NULL), REPLY_ERROR_INVALID_ARGUMENT);
+    assert_int_equal(reply_client_set_base_url(client, url_of_length("https://1/", 2042), NULL),
+                     REPLY_OK);
+    assert_int_equal(reply_client_set_base_url(client, url_of_length(beginning, 2048), NULL),
+                     REPLY_OK);
+    assert_int_equal(reply_client_set_base_url(client, url_of_length(beginning, 2049), NULL),
+                     REPLY_ERROR_INVALID_ARGUMENT);
+    assert_int_equal(reply_client_set_base_url(client, url_of_length("https://1/", 2043), NULL),
+                     REPLY_ERROR_INVALID_ARGUMENT);
     assert_int_equal(loopback_fetch(client, NULL), REPLY_OK);
     const char *path = url_of_length(beginning, 2048) + strlen("http://127.0.0.1:");
     path += strcspn(path, "/");
     const char *request = loopback_request(server, 0).text;
     assert_int_equal(strncmp(request + strlen("GET "), path, strlen(path)), 0);
-    assert_int_equal(strncmp(request + strlen("GET ") + strlen(path), "/sequences/100/contacts/12345 HTTP/1.1\r\n", 40), 0);
+    assert_int_equal(strncmp(request + strlen("GET ") + strlen(path),
+                             "/sequences/100/contacts/12345 HTTP/1.1\r\n", 40),
+                     0);
 }
 
 static void takes_good_proxies_and_refuses_bad_ones(void **state) {
@@ -1186,9 +1328,10 @@ static void takes_good_proxies_and_refuses_bad_ones(void **state) {
                                        "SOCKS5://127.0.0.1",
                                        "proxy.example:3128",
                                        "127.0.0.1"};
-    static const char *const bad[] = {"ftp://127.0.0.1",    "file:///etc/passwd",     "socks://127.0.0.1",
-                                      "socks6://127.0.0.1", "httpx://127.0.0.1",      "http://",
-                                      "http://a b",         "http://127.0.0.1:65536", "\r\n"};
+    static const char *const bad[] = {
+        "ftp://127.0.0.1",    "file:///etc/passwd",     "socks://127.0.0.1",
+        "socks6://127.0.0.1", "httpx://127.0.0.1",      "http://",
+        "http://a b",         "http://127.0.0.1:65536", "\r\n"};
     reply_client *client = loopback_client("https://api.example.invalid");
     (void)state;
     for (size_t i = 0; i < COUNT(good); i++) {
@@ -1206,9 +1349,10 @@ static void takes_good_proxies_and_refuses_bad_ones(void **state) {
     }
 }
 
-/* ---- The session itself ----------------------------------------------------------------------------------------------------- */
+/* ---- The session itself ---- */
 
-/* A wake is not lost where no wait is in progress, and wakes one wait only; no limit is too long. */
+/* A wake is not lost where no wait is in progress, and wakes one wait only; no limit is too long.
+ */
 static void wakes_the_next_wait(void **state) {
     const struct transport_settings settings = {.connect_timeout_ms = 1000, .slot_count = 1};
     struct transport_session *session = transport_curl.open(&settings);
@@ -1238,7 +1382,8 @@ int __wrap_getentropy(void *buffer, size_t size) {
     return entropy == NO_ENTROPY ? -1 : __real_getentropy(buffer, size);
 }
 
-/* By the system's chance; where it has none to give, the bits change all the same, but the lowest, which no wait depends on. */
+/* By the system's chance; where it has none to give, the bits change all the same, but the lowest,
+ * which no wait depends on. */
 static void gives_numbers_by_chance(void **state) {
     uint32_t set = 0;
     uint32_t unset = 0;
@@ -1260,11 +1405,13 @@ static void refuses_settings_after_a_call(void **state) {
     reply_client *client = loopback_client(loopback_url(loopback_start(answers)));
     reply_sequence_contact *contact = NULL;
     (void)state;
-    assert_int_equal(reply_get_sequence_contact(client, 0, 1, &contact, NULL), REPLY_ERROR_INVALID_ARGUMENT);
+    assert_int_equal(reply_get_sequence_contact(client, 0, 1, &contact, NULL),
+                     REPLY_ERROR_INVALID_ARGUMENT);
     assert_int_equal(reply_client_set_max_retries(client, 1, NULL), REPLY_OK);
     assert_int_equal(loopback_fetch(client, NULL), REPLY_OK);
     assert_int_equal(reply_client_set_max_retries(client, 1, NULL), REPLY_ERROR_INVALID_ARGUMENT);
-    assert_int_equal(reply_client_set_base_url(client, "https://api.reply.io", NULL), REPLY_ERROR_INVALID_ARGUMENT);
+    assert_int_equal(reply_client_set_base_url(client, "https://api.reply.io", NULL),
+                     REPLY_ERROR_INVALID_ARGUMENT);
     assert_int_equal(reply_client_set_proxy(client, "", NULL), REPLY_ERROR_INVALID_ARGUMENT);
     assert_int_equal(loopback_fetch(client, NULL), REPLY_OK);
 }
@@ -1314,7 +1461,8 @@ int main(void) {
         cmocka_unit_test_teardown(uses_no_proxy_to_loopback, unset_proxies_and_stop_all),
         WIRE_TEST(uses_no_proxy_to_loopback_where_the_proxy_is_set_first),
         cmocka_unit_test_teardown(uses_no_proxy_to_loopback_over_tls, unset_proxies_and_stop_all),
-        cmocka_unit_test_teardown(connects_through_a_proxy_that_sees_no_key, unset_proxies_and_stop_all),
+        cmocka_unit_test_teardown(connects_through_a_proxy_that_sees_no_key,
+                                  unset_proxies_and_stop_all),
         cmocka_unit_test_teardown(prefers_the_proxy_that_was_set, unset_proxies_and_stop_all),
         WIRE_TEST(takes_good_base_urls),
         WIRE_TEST(refuses_bad_base_urls_and_changes_nothing),

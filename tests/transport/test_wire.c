@@ -1,5 +1,6 @@
-/* test_wire.c - the wire misbehaves: a table of faults, each with the result that the caller gets, how many attempts are made and
- * how long it may take; then faults that need more than a script, and bodies that are not the contact. */
+/* test_wire.c - the wire misbehaves: a table of faults, each with the result that the caller gets,
+ * how many attempts are made and how long it may take; then faults that need more than a script,
+ * and bodies that are not the contact. */
 #include <inttypes.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -150,9 +151,10 @@ static const struct fault faults[] = {
 };
 /* clang-format on */
 
-/* ---- The table -------------------------------------------------------------------------------------------------------------- */
+/* ---- The table ---- */
 
-/* What a call came to, with the time that its attempts took, the announced waits between them left out. */
+/* What a call came to, with the time that its attempts took, the announced waits between them left
+ * out. */
 struct observed {
     reply_result result;
     reply_error error;
@@ -169,26 +171,30 @@ static struct observed observe(reply_client *client) {
 
 static bool is_as_expected(const struct observed *observed, const struct outcome *expected) {
     const bool fails_in_libcurl = expected->result != REPLY_OK && expected->http_status == 0;
-    return observed->result == expected->result && observed->error.http_status == expected->http_status &&
+    return observed->result == expected->result &&
+           observed->error.http_status == expected->http_status &&
            observed->error.attempts == expected->attempts && observed->error.retry_after_ms == -1 &&
            (fails_in_libcurl || observed->error.curl_code == 0);
 }
 
 static bool is_in_time(const struct observed *observed, const struct outcome *expected) {
     const int64_t limit = expected->takes_all_time ? (int64_t)expected->attempts * attempt_ms() : 0;
-    return observed->attempts_ms >= limit - 5 && observed->attempts_ms <= limit + loopback_slack_ms(MARGIN_MS);
+    return observed->attempts_ms >= limit - 5 &&
+           observed->attempts_ms <= limit + loopback_slack_ms(MARGIN_MS);
 }
 
 static reply_client *client_of(struct loopback_server *server, bool is_https, int32_t retries) {
     char url[64];
-    snprintf(url, sizeof url, "%s://127.0.0.1:%d/v4", is_https ? "https" : "http", loopback_port(server));
+    snprintf(url, sizeof url, "%s://127.0.0.1:%d/v4", is_https ? "https" : "http",
+             loopback_port(server));
     reply_client *client = loopback_client(url);
     assert_int_equal(reply_client_set_attempt_timeout_ms(client, attempt_ms(), NULL), REPLY_OK);
     assert_int_equal(reply_client_set_max_retries(client, retries, NULL), REPLY_OK);
     return client;
 }
 
-/* A machine under load can hold up anything once; what outlives its time twice does so by itself. */
+/* A machine under load can hold up anything once; what outlives its time twice does so by itself.
+ */
 static void check_fault(const struct fault *fault) {
     struct observed observed;
     int connections = 0;
@@ -203,9 +209,11 @@ static void check_fault(const struct fault *fault) {
     }
     if (!is_as_expected(&observed, &fault->outcome) || !is_in_time(&observed, &fault->outcome) ||
         connections < fault->outcome.attempts) {
-        print_error("%s: %s, status %d, code %d, %d attempts, %d connections, in %" PRId64 " ms: %s\n", fault->name,
-                    reply_result_name(observed.result), observed.error.http_status, observed.error.curl_code,
-                    observed.error.attempts, connections, observed.attempts_ms, observed.error.message);
+        print_error("%s: %s, status %d, code %d, %d attempts, %d connections, in %" PRId64
+                    " ms: %s\n",
+                    fault->name, reply_result_name(observed.result), observed.error.http_status,
+                    observed.error.curl_code, observed.error.attempts, connections,
+                    observed.attempts_ms, observed.error.message);
         fail();
     }
 }
@@ -215,14 +223,17 @@ static void meets_a_fault(void **state) {
     check_fault(*state);
 }
 
-/* ---- Faults that need more than a script ------------------------------------------------------------------------------------ */
+/* ---- Faults that need more than a script ---- */
 
-static void check_outcome(reply_client *client, reply_result result, int curl_code, bool takes_all_time) {
+static void check_outcome(reply_client *client, reply_result result, int curl_code,
+                          bool takes_all_time) {
     struct observed observed;
     const struct outcome expected = {result, 0, 2, takes_all_time};
     observed = observe(client);
-    if (!is_as_expected(&observed, &expected) || !is_in_time(&observed, &expected) || observed.error.curl_code != curl_code) {
-        fail_msg("%s, code %d, %d attempts in %" PRId64 " ms: %s", reply_result_name(observed.result), observed.error.curl_code,
+    if (!is_as_expected(&observed, &expected) || !is_in_time(&observed, &expected) ||
+        observed.error.curl_code != curl_code) {
+        fail_msg("%s, code %d, %d attempts in %" PRId64 " ms: %s",
+                 reply_result_name(observed.result), observed.error.curl_code,
                  observed.error.attempts, observed.attempts_ms, observed.error.message);
     }
 }
@@ -254,7 +265,8 @@ static void finds_no_such_name(void **state) {
 
 static void waits_for_a_dead_name_server_no_longer_than_it_may(void **state) {
     (void)state;
-    check_outcome(client_of_url("https://" LOOPBACK_DEAD_NAME "/v4"), REPLY_ERROR_TIMEOUT, CURLE_OPERATION_TIMEDOUT, true);
+    check_outcome(client_of_url("https://" LOOPBACK_DEAD_NAME "/v4"), REPLY_ERROR_TIMEOUT,
+                  CURLE_OPERATION_TIMEDOUT, true);
     loopback_await_lookups(1);
 }
 
@@ -281,21 +293,23 @@ static void bounds_the_time_of_connecting(void **state) {
     const int64_t waited = loopback_waited_ms();
     const int64_t began = loopback_now_ms();
     assert_int_equal(loopback_fetch(client, NULL), REPLY_ERROR_TIMEOUT);
-    assert_in_range(loopback_now_ms() - began, attempt_ms() - 5, attempt_ms() + loopback_slack_ms(MARGIN_MS));
+    assert_in_range(loopback_now_ms() - began, attempt_ms() - 5,
+                    attempt_ms() + loopback_slack_ms(MARGIN_MS));
     assert_int_equal(loopback_waited_ms(), waited);
 }
 
 /* It ends with the connection: an answer may take longer. */
 static void bounds_only_the_time_of_connecting(void **state) {
-    struct loopback_server *server =
-        loopback_start(SCRIPT(EXPECT, SEND_SLOWLY("HTTP/1.1 200 OK\r\n", 10), SEND("\r\n"), SEND_CONTACT(300)));
+    struct loopback_server *server = loopback_start(
+        SCRIPT(EXPECT, SEND_SLOWLY("HTTP/1.1 200 OK\r\n", 10), SEND("\r\n"), SEND_CONTACT(300)));
     reply_client *client = loopback_client(loopback_url(server));
     (void)state;
     reply_client_set_connect_timeout_ms(client, loopback_slack_ms(100), NULL);
     assert_int_equal(loopback_fetch(client, NULL), REPLY_OK);
 }
 
-/* The whole call's deadline bounds attempts and waits together: the last attempt gets what is left. */
+/* The whole call's deadline bounds attempts and waits together: the last attempt gets what is left.
+ */
 static void ends_at_the_call_s_deadline(void **state) {
     static const int64_t deadlines[] = {1, 50, 250, 500};
     struct loopback_server *server = loopback_start(SCRIPT(EXPECT, AWAIT_CLOSE));
@@ -324,11 +338,12 @@ struct delivered {
     int timeouts;
 };
 
-static int count_delivered(size_t index, reply_result result, reply_sequence_contact *contact, const reply_error *error,
-                           void *user_data) {
+static int count_delivered(size_t index, reply_result result, reply_sequence_contact *contact,
+                           const reply_error *error, void *user_data) {
     struct delivered *delivered = user_data;
     delivered->counts[index]++;
-    delivered->timeouts += result == REPLY_ERROR_TIMEOUT && contact == NULL && error->result == result;
+    delivered->timeouts +=
+        result == REPLY_ERROR_TIMEOUT && contact == NULL && error->result == result;
     reply_sequence_contact_free(contact);
     return 0;
 }
@@ -345,7 +360,9 @@ static void ends_many_contacts_at_the_deadline(void **state) {
     }
     assert_int_equal(reply_client_set_timeout_ms(client, 250, NULL), REPLY_OK);
     const int64_t began = loopback_now_ms();
-    assert_int_equal(reply_get_sequence_contacts(client, 100, ids, 50, count_delivered, &delivered, &error), REPLY_ERROR_TIMEOUT);
+    assert_int_equal(
+        reply_get_sequence_contacts(client, 100, ids, 50, count_delivered, &delivered, &error),
+        REPLY_ERROR_TIMEOUT);
     assert_in_range(loopback_now_ms() - began, 245, 250 + loopback_slack_ms(MARGIN_MS));
     for (int i = 0; i < 50; i++) {
         assert_int_equal(delivered.counts[i], 1);
@@ -354,7 +371,8 @@ static void ends_many_contacts_at_the_deadline(void **state) {
     assert_int_equal(error.attempts, 0);
 }
 
-/* All wait for the first connection, which does not come about; then each tries its own, at the same time and not in turn. */
+/* All wait for the first connection, which does not come about; then each tries its own, at the
+ * same time and not in turn. */
 static void waits_for_one_connection_that_does_not_come_about(void **state) {
     static const int64_t ids[] = {1, 2, 3, 4, 5, 6, 7, 8};
     struct loopback_server *server = loopback_start(SCRIPT(EXPECT_BYTES, AWAIT_CLOSE));
@@ -367,7 +385,9 @@ static void waits_for_one_connection_that_does_not_come_about(void **state) {
     assert_int_equal(reply_client_set_connect_timeout_ms(client, attempt_ms(), NULL), REPLY_OK);
     assert_int_equal(reply_client_set_max_concurrency(client, COUNT(ids), NULL), REPLY_OK);
     const int64_t began = loopback_now_ms();
-    assert_int_equal(reply_get_sequence_contacts(client, 100, ids, COUNT(ids), count_delivered, &delivered, NULL), REPLY_OK);
+    assert_int_equal(reply_get_sequence_contacts(client, 100, ids, COUNT(ids), count_delivered,
+                                                 &delivered, NULL),
+                     REPLY_OK);
     assert_in_range(loopback_now_ms() - began, 2 * attempt_ms() - 5, 4 * attempt_ms());
     assert_int_equal(delivered.timeouts, COUNT(ids));
     assert_int_equal(loopback_connections(server), COUNT(ids));
@@ -376,13 +396,15 @@ static void waits_for_one_connection_that_does_not_come_about(void **state) {
 /* A kept connection that the server has closed meanwhile costs no attempt. */
 static void survives_a_kept_connection_that_was_closed(void **state) {
     const struct loopback_step *const scripts[] = {
-        (const struct loopback_step[]){EXPECT, ANSWER, CLOSE},         /* at once */
-        (const struct loopback_step[]){EXPECT, ANSWER, EXPECT, CLOSE}, /* when the next request is there */
+        (const struct loopback_step[]){EXPECT, ANSWER, CLOSE}, /* at once */
+        (const struct loopback_step[]){EXPECT, ANSWER, EXPECT,
+                                       CLOSE}, /* when the next request is there */
         (const struct loopback_step[]){EXPECT, ANSWER, EXPECT, RESET},
     };
     (void)state;
     for (size_t i = 0; i < COUNT(scripts); i++) {
-        struct loopback_server *server = loopback_start_two(scripts[i], SCRIPT(EXPECT, ANSWER, AGAIN));
+        struct loopback_server *server =
+            loopback_start_two(scripts[i], SCRIPT(EXPECT, ANSWER, AGAIN));
         reply_client *client = client_of(server, false, i == 2 ? 1 : 0);
         reply_error error;
         assert_int_equal(loopback_fetch(client, NULL), REPLY_OK);
@@ -395,8 +417,8 @@ static void survives_a_kept_connection_that_was_closed(void **state) {
     }
 }
 
-/* The peer resets a new connection before the request is on it. That connection is of no use to anybody: neither the retry nor a
- * later call may wait for it. */
+/* The peer resets a new connection before the request is on it. That connection is of no use to
+ * anybody: neither the retry nor a later call may wait for it. */
 static void survives_a_request_that_could_not_be_sent(void **state) {
     struct loopback_server *server = loopback_start(SCRIPT(EXPECT, ANSWER, AGAIN));
     reply_client *client = client_of(server, false, 1);
@@ -406,19 +428,22 @@ static void survives_a_request_that_could_not_be_sent(void **state) {
     const int64_t began = loopback_now_ms();
     const reply_result result = loopback_fetch(client, &error);
     if (result != REPLY_OK || error.attempts != 2) {
-        fail_msg("%s after %d attempts: %s", reply_result_name(result), error.attempts, error.message);
+        fail_msg("%s after %d attempts: %s", reply_result_name(result), error.attempts,
+                 error.message);
     }
-    assert_in_range(loopback_now_ms() - began - loopback_waited_ms(), 0, loopback_slack_ms(MARGIN_MS));
+    assert_in_range(loopback_now_ms() - began - loopback_waited_ms(), 0,
+                    loopback_slack_ms(MARGIN_MS));
     assert_int_equal(loopback_fetch(client, &error), REPLY_OK);
     assert_int_equal(error.attempts, 1);
 }
 
-/* Servers say 408 on a kept connection that nobody used for long, and close it. libcurl may take that for the next answer; a retry
- * mends it. */
+/* Servers say 408 on a kept connection that nobody used for long, and close it. libcurl may take
+ * that for the next answer; a retry mends it. */
 static void survives_a_408_between_calls(void **state) {
-    static const char idle[] = "HTTP/1.1 408 Request Timeout\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
-    struct loopback_server *server =
-        loopback_start_two(SCRIPT(EXPECT, ANSWER, AWAIT_RELEASE, SEND(idle), CLOSE), SCRIPT(EXPECT, ANSWER, AGAIN));
+    static const char idle[] =
+        "HTTP/1.1 408 Request Timeout\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
+    struct loopback_server *server = loopback_start_two(
+        SCRIPT(EXPECT, ANSWER, AWAIT_RELEASE, SEND(idle), CLOSE), SCRIPT(EXPECT, ANSWER, AGAIN));
     reply_client *client = client_of(server, false, 1);
     (void)state;
     assert_int_equal(loopback_fetch(client, NULL), REPLY_OK);
@@ -430,7 +455,8 @@ static void survives_a_408_between_calls(void **state) {
 /* A contact that nobody asked for lies ready on a kept connection: it is never the next call's. */
 static void takes_no_contact_that_came_before_its_question(void **state) {
     struct loopback_server *server =
-        loopback_start_two(SCRIPT(EXPECT, ANSWER, AWAIT_RELEASE, ANSWER, MARK, AWAIT_CLOSE), SCRIPT(EXPECT, ANSWER, AGAIN));
+        loopback_start_two(SCRIPT(EXPECT, ANSWER, AWAIT_RELEASE, ANSWER, MARK, AWAIT_CLOSE),
+                           SCRIPT(EXPECT, ANSWER, AGAIN));
     reply_client *client = client_of(server, false, 0);
     reply_error error;
     (void)state;
@@ -443,8 +469,8 @@ static void takes_no_contact_that_came_before_its_question(void **state) {
     }
 }
 
-/* A gzip of 32 KiB that unpacks to 32 MiB. As a content coding, which nobody asked for, it stays packed; as a transfer coding,
- * which libcurl always undoes, it ends at the largest contact. */
+/* A gzip of 32 KiB that unpacks to 32 MiB. As a content coding, which nobody asked for, it stays
+ * packed; as a transfer coding, which libcurl always undoes, it ends at the largest contact. */
 static void unpacks_no_bomb(void **state) {
     static char bomb[65536];
     FILE *file = fopen(FIXTURES "/wire/bomb.gz", "rb");
@@ -455,20 +481,27 @@ static void unpacks_no_bomb(void **state) {
     assert_in_range(length, 30000, sizeof bomb - 1);
     const struct loopback_step send_bomb = {LOOPBACK_SEND, bomb, length, 1, 0};
     reply_error error;
-    struct loopback_server *server = loopback_start(SCRIPT(EXPECT, SEND(HEAD_200 "Content-Encoding: gzip\r\n\r\n"), send_bomb));
-    assert_int_equal(loopback_fetch(client_of(server, false, 1), &error), REPLY_ERROR_INVALID_RESPONSE);
+    struct loopback_server *server =
+        loopback_start(SCRIPT(EXPECT, SEND(HEAD_200 "Content-Encoding: gzip\r\n\r\n"), send_bomb));
+    assert_int_equal(loopback_fetch(client_of(server, false, 1), &error),
+                     REPLY_ERROR_INVALID_RESPONSE);
     assert_int_equal(error.attempts, 1);
-    server = loopback_start(SCRIPT(EXPECT, SEND(HEAD_200 "Transfer-Encoding: gzip\r\n\r\n"), send_bomb));
-    assert_int_equal(loopback_fetch(client_of(server, false, 1), &error), REPLY_ERROR_RESPONSE_TOO_LARGE);
+    server =
+        loopback_start(SCRIPT(EXPECT, SEND(HEAD_200 "Transfer-Encoding: gzip\r\n\r\n"), send_bomb));
+    assert_int_equal(loopback_fetch(client_of(server, false, 1), &error),
+                     REPLY_ERROR_RESPONSE_TOO_LARGE);
     assert_int_equal(error.attempts, 1);
-    server = loopback_start(SCRIPT(EXPECT, SEND("HTTP/1.1 403 No\r\nTransfer-Encoding: gzip\r\n\r\n"), send_bomb));
+    server = loopback_start(
+        SCRIPT(EXPECT, SEND("HTTP/1.1 403 No\r\nTransfer-Encoding: gzip\r\n\r\n"), send_bomb));
     assert_int_equal(loopback_fetch(client_of(server, false, 1), &error), REPLY_ERROR_FORBIDDEN);
 }
 
-/* ---- Bodies that are not the contact ---------------------------------------------------------------------------------------- */
+/* ---- Bodies that are not the contact ---- */
 
-#define REST "\"status\":\"Active\",\"currentStep\":2,\"addingDate\":\"2024-03-08T10:00:00Z\",\"isOptedOut\":false"
-#define IDS  "\"contactId\":12345,\"sequenceId\":100,"
+#define REST                                                                                       \
+    "\"status\":\"Active\",\"currentStep\":2,\"addingDate\":\"2024-03-08T10:00:00Z\","             \
+    "\"isOptedOut\":false"
+#define IDS "\"contactId\":12345,\"sequenceId\":100,"
 
 static const struct body {
     const char *text;
@@ -516,8 +549,11 @@ static const struct body {
     {"{\"contactId\":12345," REST "}", "sequenceId"},
     {"{\"contactId\":12345,\"contactId\":12345,\"sequenceId\":100," REST "}", "contactId"},
     {"{\"contactid\":12345,\"sequenceId\":100," REST "}", "contactId"},
-    {"{" IDS "\"status\":null,\"currentStep\":2,\"addingDate\":\"2024-03-08T10:00:00Z\",\"isOptedOut\":false}", "status"},
-    {"{" IDS "\"status\":\"Active\",\"currentStep\":2,\"addingDate\":\"2024-03-08T10:00:00Z\"}", "isOptedOut"},
+    {"{" IDS "\"status\":null,\"currentStep\":2,\"addingDate\":\"2024-03-08T10:00:00Z\","
+             "\"isOptedOut\":false}",
+     "status"},
+    {"{" IDS "\"status\":\"Active\",\"currentStep\":2,\"addingDate\":\"2024-03-08T10:00:00Z\"}",
+     "isOptedOut"},
 };
 
 /* None is tried again, though one might be better next time: it would be the same. */
@@ -525,25 +561,32 @@ static void refuses_bodies_that_are_not_the_contact(void **state) {
     (void)state;
     for (size_t i = 0; i < COUNT(bodies); i++) {
         reply_error error;
-        struct loopback_server *server = loopback_start(SCRIPT(EXPECT, SEND(HEAD_200 "\r\n"), SEND_TEXT(bodies[i].text)));
+        struct loopback_server *server =
+            loopback_start(SCRIPT(EXPECT, SEND(HEAD_200 "\r\n"), SEND_TEXT(bodies[i].text)));
         const reply_result result = loopback_fetch(client_of(server, false, 1), &error);
-        if (result != REPLY_ERROR_INVALID_RESPONSE || error.http_status != 200 || error.attempts != 1 || error.curl_code != 0 ||
+        if (result != REPLY_ERROR_INVALID_RESPONSE || error.http_status != 200 ||
+            error.attempts != 1 || error.curl_code != 0 ||
             strstr(error.message, bodies[i].message) == NULL || loopback_requests(server) != 1) {
-            fail_msg("\"%s\" gives %s, \"%s\"", bodies[i].text, reply_result_name(result), error.message);
+            fail_msg("\"%s\" gives %s, \"%s\"", bodies[i].text, reply_result_name(result),
+                     error.message);
         }
         loopback_stop_all(NULL);
     }
 }
 
-/* The contact cut at every length is never a contact, whether its length was announced (then it is tried again) or not. */
+/* The contact cut at every length is never a contact, whether its length was announced (then it is
+ * tried again) or not. */
 static void refuses_a_contact_cut_anywhere(void **state) {
     enum { SIZE = 260 };
     (void)state;
     for (size_t length = 0; length < SIZE; length += length < 20 || length > SIZE - 10 ? 1 : 7) {
         reply_error error;
-        struct loopback_server *server = loopback_start(SCRIPT(EXPECT, SEND(HEAD_200 "\r\n"), SEND_CONTACT_PART(SIZE, 0, length)));
-        assert_int_equal(loopback_fetch(client_of(server, false, 0), &error), REPLY_ERROR_INVALID_RESPONSE);
-        server = loopback_start(SCRIPT(EXPECT, SEND(HEAD_200 "Content-Length: 260\r\n\r\n"), SEND_CONTACT_PART(SIZE, 0, length)));
+        struct loopback_server *server = loopback_start(
+            SCRIPT(EXPECT, SEND(HEAD_200 "\r\n"), SEND_CONTACT_PART(SIZE, 0, length)));
+        assert_int_equal(loopback_fetch(client_of(server, false, 0), &error),
+                         REPLY_ERROR_INVALID_RESPONSE);
+        server = loopback_start(SCRIPT(EXPECT, SEND(HEAD_200 "Content-Length: 260\r\n\r\n"),
+                                       SEND_CONTACT_PART(SIZE, 0, length)));
         assert_int_equal(loopback_fetch(client_of(server, false, 0), &error), REPLY_ERROR_NETWORK);
         loopback_stop_all(NULL);
     }
