@@ -9,7 +9,7 @@
 
 #include "decode/contact.h"
 #include "base/error.h"
-#include "decode/json.h"
+#include "decode/problem.h"
 #include "dispatch/request.h"
 #include "dispatch/retry.h"
 
@@ -121,42 +121,16 @@ static void deliver_slot(struct run *run, struct slot *slot, reply_sequence_cont
 
 /* ---- A response to a contact or an error ---- */
 
-/* What a captive portal, a proxy or another server sends in place of JSON. Only a body that is no
- * object is quoted: one that is may hold a contact's data. */
-static void refuse_body(const struct run *run, const struct transport_response *response,
-                        reply_error *error) {
-    const char *key = run->call->settings->api_key;
-    const char *type = response->content_type != NULL ? response->content_type : "none";
-    char content_type[64];
-    char beginning[64];
-    error_quote(content_type, sizeof content_type, type, strlen(type), key);
-    error_quote(beginning, sizeof beginning, response->body, response->body_length, key);
-    error_set(error, REPLY_ERROR_INVALID_RESPONSE,
-              "HTTP 200 came with something else than a contact (Content-Type %s, beginning "
-              "\"%s\"), perhaps from a proxy or a captive "
-              "portal; check the network and the base URL",
-              content_type, beginning);
-}
-
-static bool begins_an_object(const struct transport_response *response) {
-    const char *body = response->body;
-    size_t at = json_mark_length(body, response->body_length);
-    while (at < response->body_length && strchr(" \n\r\t", body[at]) != NULL && body[at] != '\0') {
-        at++;
-    }
-    return at < response->body_length && body[at] == '{';
-}
-
 /* The contact in a 200, if it is the one that was asked for: never act on another person. */
 static void read_contact(const struct run *run, const struct slot *slot,
                          const struct transport_response *response,
                          reply_sequence_contact **contact, reply_error *error) {
     const int64_t contact_id = run->call->contact_ids[slot->index];
-    if (!begins_an_object(response)) {
-        refuse_body(run, response, error);
-    } else if (decode_contact(response->body, response->body_length, contact, error) == REPLY_OK &&
-               ((*contact)->contact_id != contact_id ||
-                (*contact)->sequence_id != run->call->sequence_id)) {
+    const reply_result result =
+        contact_decode_response(response->body, response->body_length, response->content_type,
+                                run->call->settings->api_key, contact, error);
+    if (result == REPLY_OK && ((*contact)->contact_id != contact_id ||
+                               (*contact)->sequence_id != run->call->sequence_id)) {
         error_set(
             error, REPLY_ERROR_INVALID_RESPONSE,
             "the response is contact %" PRId64 " in sequence %" PRId64 ", but contact %" PRId64
@@ -169,8 +143,8 @@ static void read_contact(const struct run *run, const struct slot *slot,
 
 static void read_problem(const struct run *run, const struct transport_response *response,
                          reply_error *error) {
-    struct decode_problem problem;
-    decode_problem(response->body, response->body_length, run->call->settings->api_key, &problem);
+    struct problem problem;
+    problem_decode(response->body, response->body_length, run->call->settings->api_key, &problem);
     error_set_http_status(error, response->http_status, problem.detail);
     memcpy(error->problem_code, problem.code, sizeof error->problem_code);
 }

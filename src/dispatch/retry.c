@@ -29,9 +29,9 @@ int64_t retry_after_ms(const char *retry_after, const char *date, int64_t host_u
     }
     int64_t seconds = whole_seconds(retry_after);
     int64_t until = 0;
-    if (seconds < 0 && datetime_read_http_date(retry_after, &until)) {
+    if (seconds < 0 && datetime_parse_http_date(retry_after, &until)) {
         int64_t now = host_unix_seconds;
-        datetime_read_http_date(date, &now);
+        datetime_parse_http_date(date, &now);
         seconds = until - now;
     }
     if (seconds > LONGEST_RETRY_AFTER_SECONDS) {
