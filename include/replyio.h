@@ -20,9 +20,9 @@
  * may call with the client at the same time. Functions without a client may be called from any
  * thread at any time, if the threads use different objects.
  *
- * cJSON. Each cJSON parse writes a global of cJSON. The library serialises its own parses. The host
- * must not parse with cJSON in one thread while another thread uses the library, because that is a
- * data race.
+ * cJSON. Each cJSON parse writes a global of cJSON. The library serialises its own parses. A parse
+ * by the host, or by another library in its process, must not run in one thread while the library
+ * decodes in another, because that is a data race. The library cannot prevent it.
  *
  * Signals. The library installs no signal handler. Before libcurl 7.87, writing to a broken TLS
  * connection (OpenSSL) can raise SIGPIPE. The host must ignore it.
@@ -317,10 +317,10 @@ REPLY_API reply_result reply_client_set_ca_file(reply_client *client, const char
 
 /*
  * Sets the proxy: an http, https, socks4, socks4a, socks5 or socks5h URL, or "" for none. A URL
- * without a scheme is http. Connections to the service use an HTTP proxy through CONNECT, so the
- * proxy does not see the key. A proxy that is set takes precedence over NO_PROXY in the
- * environment. A proxy is never used for a loopback host. Default: the environment's (HTTPS_PROXY,
- * ALL_PROXY, NO_PROXY).
+ * without a scheme is http. The library opens a tunnel (CONNECT) through an HTTP proxy, so that the
+ * proxy does not see the key. This setting takes precedence over NO_PROXY in the environment. A
+ * proxy is never used for a loopback host. Default: the environment's (HTTPS_PROXY, ALL_PROXY,
+ * NO_PROXY).
  */
 REPLY_API reply_result reply_client_set_proxy(reply_client *client, const char *url,
                                               reply_error *error);
