@@ -90,7 +90,7 @@ typedef enum reply_result {
     REPLY_ERROR_RATE_LIMITED = 13,
     /* HTTP 5xx. */
     REPLY_ERROR_SERVER = 14,
-    /* Any other HTTP status: redirects, and 204 and 206, which cannot carry the contact. */
+    /* Any other HTTP status: a redirect (never followed), or 204 or 206, for example. */
     REPLY_ERROR_HTTP = 15
 } reply_result;
 
@@ -235,7 +235,7 @@ REPLY_API void reply_sequence_contact_free(reply_sequence_contact *contact);
 
 /*
  * Client: an API key, settings, and idle connections for the next calls. Each call in progress has
- * its own connections. HTTP/2 is used if the server offers it.
+ * its own connections. HTTP/2 is used if the server offers it. Sockets are close-on-exec.
  *
  * An idle connection is reused, with these exceptions:
  *
@@ -310,8 +310,9 @@ REPLY_API reply_result reply_client_add_header(reply_client *client, const char 
                                                const char *value, reply_error *error);
 
 /* Sets a file of CA certificates, in PEM format, to trust instead of the system's. The file is read
- * when a connection is opened. If it cannot be read, the call returns REPLY_ERROR_TLS. Verification
- * cannot be turned off. path must not be empty. Default: the system's certificates. */
+ * when a connection is opened. If it cannot be read, the call returns REPLY_ERROR_TLS. TLS 1.2 or
+ * newer is required, and verification cannot be turned off. path must not be empty. Default: the
+ * system's certificates. */
 REPLY_API reply_result reply_client_set_ca_file(reply_client *client, const char *path,
                                                 reply_error *error);
 
@@ -393,10 +394,11 @@ REPLY_API void reply_client_interrupt(reply_client *client);
  *
  * Compression. The library requests gzip if libcurl was built with zlib.
  *
- * Retries. The request is retried after REPLY_ERROR_NETWORK, REPLY_ERROR_TIMEOUT, a failed TLS
- * handshake, and HTTP 408, 500, 502, 503 and 504. A rejected certificate, an invalid CA file, and a
- * proxy that rejects the tunnel with a 4xx status are not retried. The wait before a retry is
- * random, up to 0.5, 1, 2, 4, 8, 8 ... seconds, or the response's Retry-After.
+ * Retries. The request is retried, up to the maximum number of retries, after REPLY_ERROR_NETWORK,
+ * REPLY_ERROR_TIMEOUT, a failed TLS handshake, and HTTP 408, 500, 502, 503 and 504. A rejected
+ * certificate, an invalid CA file, and a proxy that rejects the tunnel with a 4xx status are not
+ * retried. The wait before a retry is random, up to 0.5, 1, 2, 4, 8, 8 ... seconds, or the
+ * response's Retry-After.
  *
  * Rate limit. After an HTTP 429 with a Retry-After, no call with this client sends anything until
  * that time. Calls in other threads stop sending within 50 ms. Then the request is sent again,
@@ -463,8 +465,9 @@ typedef int (*reply_contact_fn)(size_t index, reply_result result, reply_sequenc
  * delivered, but are not retried. An interrupt and the deadline abort them.
  *
  * The remaining contacts are then delivered with the error that ended the call, without being sent.
- * Each has the members of that error, such as http_status, and its own attempts. If on_contact
- * returned non-zero, it is not called again.
+ * Each has the members of that error, such as http_status, and its own attempts. The call returns
+ * that error even if it occurred on the last contact. If on_contact returned non-zero, it is not
+ * called again, and undelivered contacts are freed.
  */
 REPLY_API reply_result reply_get_sequence_contacts(reply_client *client, int64_t sequence_id,
                                                    const int64_t *contact_ids, size_t count,
