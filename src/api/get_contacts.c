@@ -22,6 +22,7 @@ struct contacts {
     const char *api_key;
     reply_contact_fn on_contact;
     void *user_data;
+    bool is_delivered; /* at least one */
 };
 
 static bool has_next(const void *context) {
@@ -43,10 +44,13 @@ static bool next(void *context, struct dispatch_request *request, reply_error *e
     return contact_id >= 1;
 }
 
-/* Decodes the contact in a 200 if it is the requested one: never act on the wrong person. */
-static reply_sequence_contact *read_contact(const struct contacts *contacts, int64_t contact_id,
-                                            const struct transport_response *response,
-                                            reply_error *error) {
+/* Decodes the contact in a response if it is the requested one: never act on the wrong person. */
+static enum dispatch_verdict decode(void *context, const struct dispatch_request *request,
+                                    const struct transport_response *response, void **result,
+                                    reply_error *error) {
+    const struct contacts *contacts = context;
+    const int64_t contact_id = contacts->contact_ids[request->index];
+    enum dispatch_verdict verdict = DISPATCH_ACCEPT;
     reply_sequence_contact *contact = NULL;
     contact_decode_response(response->body, response->body_length, response->content_type,
                             contacts->api_key, &contact, error);
@@ -58,35 +62,35 @@ static reply_sequence_contact *read_contact(const struct contacts *contacts, int
                   contact->contact_id, contact->sequence_id, contact_id, contacts->sequence_id);
         reply_sequence_contact_free(contact);
         contact = NULL;
+        verdict = DISPATCH_RETIRE;
     }
     if (contact == NULL) {
         response_add_details(response, contacts->api_key, clock_unix_seconds(), error);
     }
-    return contact;
+    *result = contact;
+    return verdict;
 }
 
-static bool finish(void *context, const struct dispatch_request *request,
-                   const struct transport_response *response, reply_error *error) {
-    const struct contacts *contacts = context;
-    const int64_t contact_id = contacts->contact_ids[request->index];
-    reply_sequence_contact *contact = NULL;
-    if (response != NULL) {
-        contact = read_contact(contacts, contact_id, response, error);
+static bool deliver(void *context, size_t index, void *result, reply_error *error) {
+    struct contacts *contacts = context;
+    contacts->is_delivered = true;
+    if (result == NULL) {
+        error_prefix(error, "contact %" PRId64 " in sequence %" PRId64 ": ",
+                     contacts->contact_ids[index], contacts->sequence_id);
     }
-    if (contact == NULL) {
-        error_prefix(error, "contact %" PRId64 " in sequence %" PRId64 ": ", contact_id,
-                     contacts->sequence_id);
-    }
-    return contacts->on_contact(request->index, error->result, contact, error,
-                                contacts->user_data) == 0;
+    return contacts->on_contact(index, error->result, result, error, contacts->user_data) == 0;
 }
 
-static const struct dispatch_functions functions = {has_next, next, finish};
+static void discard(void *result) {
+    reply_sequence_contact_free(result);
+}
+
+static const struct dispatch_functions functions = {has_next, next, decode, deliver, discard};
 
 /* Outcome of a call for one contact. */
 struct one_contact {
     reply_sequence_contact *contact;
-    reply_error *error;
+    reply_error error;
 };
 
 static int keep_contact(size_t index, reply_result result, reply_sequence_contact *contact,
@@ -95,7 +99,7 @@ static int keep_contact(size_t index, reply_result result, reply_sequence_contac
     (void)index;
     (void)result;
     one->contact = contact;
-    *one->error = *error;
+    one->error = *error;
     return 0;
 }
 
@@ -103,9 +107,8 @@ reply_result reply_get_sequence_contact(reply_client *client, int64_t sequence_i
                                         int64_t contact_id, reply_sequence_contact **contact,
                                         reply_error *error) {
     reply_error spare;
-    reply_error call_error;
+    struct one_contact one = {.contact = NULL};
     error = error_begin(error, &spare);
-    struct one_contact one = {.error = error};
     if (contact != NULL) {
         *contact = NULL;
     }
@@ -124,7 +127,10 @@ reply_result reply_get_sequence_contact(reply_client *client, int64_t sequence_i
                                 .api_key = client->settings.api_key,
                                 .on_contact = keep_contact,
                                 .user_data = &one};
-    call_run(client, &functions, &contacts, ONE_CONTACT_TIMEOUT_MS, error_begin(&call_error, NULL));
+    call_run(client, &functions, &contacts, ONE_CONTACT_TIMEOUT_MS, error);
+    if (contacts.is_delivered) {
+        *error = one.error;
+    }
     *contact = one.contact;
     return error->result;
 }

@@ -11,6 +11,12 @@
  * from 8.6.0 on    the same is CURLE_TOO_LARGE            compat_is_too_large
  * from 7.87.0 on   a dead name server delays the end of   compat_configure: CURLOPT_QUICK_EXIT
  *                  a transfer; before, nothing helps
+ * before 8.0.0     unread bytes on an idle HTTP/1         compat_reads_unread_bytes: transfer.c
+ *                  connection are taken for the next      looks before it sends, and takes another
+ *                  response                               connection
+ * before 8.1.0     HTTP/2 responses with large headers    compat_configure: a larger
+ *                  arrive twice or not at all, several    CURLOPT_BUFFERSIZE
+ *                  in flight, with a 16 kB buffer
  */
 #include "transport/compat.h"
 
@@ -48,6 +54,18 @@ bool compat_is_too_large(CURLcode code) {
     (void)code;
     return false;
 #endif
+}
+
+bool compat_has_gzip(void) {
+    return (libcurl->features & CURL_VERSION_LIBZ) != 0;
+}
+
+bool compat_has_tls(void) {
+    return (libcurl->features & CURL_VERSION_SSL) != 0;
+}
+
+bool compat_reads_unread_bytes(void) {
+    return libcurl->version_num < 0x080000;
 }
 
 CURLcode compat_configure(CURL *easy) {
