@@ -143,8 +143,7 @@ static void test_message_of_511_bytes_fits(void **state) {
 /* ---- Foreign text ---- */
 
 #define ELLIPSIS    "\xE2\x80\xA6" /* an ellipsis, in place of the key */
-#define REPLACEMENT "\xEF\xBF\xBD" /* U+FFFD, in place of an invalid byte or a control character   \
-                                    */
+#define REPLACEMENT "\xEF\xBF\xBD" /* U+FFFD, in place of an invalid byte or a control */
 
 static void expect_quote(const char *text, size_t length, const char *key, size_t size,
                          const char *expected) {

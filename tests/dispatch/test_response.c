@@ -46,7 +46,7 @@ static void test_status_decides_result_and_message(void **state) {
     }
 }
 
-/* Catches an advice that a long detail pushes out of the message. */
+/* Catches advice that a long detail pushes out of the message. */
 static void test_longest_detail_fits_message(void **state) {
     char detail[256];
     reply_error error;
