@@ -104,7 +104,7 @@ static void test_created_client_uses_libcurl(void **state) {
     memset(&error, 0xFF, sizeof error);
     expect_result(&error, reply_client_create("key", &client, &error), REPLY_OK);
     assert_non_null(client);
-    assert_ptr_equal(client->transport, &transport_curl);
+    assert_ptr_equal(client->transport, &transport_libcurl);
     reply_client_destroy(client);
     assert_int_equal(reply_client_create("no key", &client, NULL), REPLY_ERROR_INVALID_ARGUMENT);
     assert_null(client);
@@ -121,22 +121,27 @@ static void test_failed_preparation_is_reported(void **state) {
     reply_client_destroy(client);
 }
 
-static bool mutex_init_fails = false;
+static int mutex_to_fail = 0; /* counted from 1; 0: none */
 int __real_pthread_mutex_init(pthread_mutex_t *mutex, const pthread_mutexattr_t *attributes);
 int __wrap_pthread_mutex_init(pthread_mutex_t *mutex, const pthread_mutexattr_t *attributes);
 
 int __wrap_pthread_mutex_init(pthread_mutex_t *mutex, const pthread_mutexattr_t *attributes) {
-    return mutex_init_fails ? ENOMEM : __real_pthread_mutex_init(mutex, attributes);
+    if (mutex_to_fail > 0 && --mutex_to_fail == 0) {
+        return ENOMEM;
+    }
+    return __real_pthread_mutex_init(mutex, attributes);
 }
 
 static void test_failed_mutex_init_is_reported(void **state) {
-    reply_error error;
-    reply_client *client = (reply_client *)&error;
     (void)state;
-    mutex_init_fails = true;
-    expect_result(&error, create("key", &client, &error), REPLY_ERROR_NO_MEMORY);
-    mutex_init_fails = false;
-    assert_null(client);
+    for (int number = 1; number <= 2; number++) {
+        reply_error error;
+        reply_client *client = (reply_client *)&error;
+        mutex_to_fail = number;
+        expect_result(&error, create("key", &client, &error), REPLY_ERROR_NO_MEMORY);
+        assert_int_equal(mutex_to_fail, 0);
+        assert_null(client);
+    }
 }
 
 static void test_version_is_project_version(void **state) {
@@ -172,9 +177,9 @@ static void test_defaults_reach_transport(void **state) {
                         "User-Agent: libreplyio/" REPLYIO_VERSION " libcurl/7.fake");
     assert_null(settings->ca_file);
     assert_null(settings->proxy);
-    assert_false(settings->is_loopback);
+    assert_false(settings->base_url.is_loopback);
     assert_int_equal(settings->connect_timeout_ms, 10000);
-    assert_int_equal(settings->slot_count, 4);
+    assert_int_equal(fake_get_slot_count(), 4);
     assert_int_equal(fake_get_event(FAKE_START, 0).timeout_ms, 30000);
     assert_string_equal(fake_get_log(),
                         "attempt 1 GET /v4/sequences/100/contacts/7: 200 in 100 ms\n");
@@ -197,9 +202,9 @@ static void test_settings_reach_transport(void **state) {
                         "User-Agent: acme-sync/2.1 libreplyio/" REPLYIO_VERSION " libcurl/7.fake");
     assert_string_equal(settings->ca_file, "/etc/ca.pem");
     assert_string_equal(settings->proxy, "http://proxy.example:3128");
-    assert_true(settings->is_loopback);
+    assert_true(settings->base_url.is_loopback);
     assert_int_equal(settings->connect_timeout_ms, 1234);
-    assert_int_equal(settings->slot_count, 9);
+    assert_int_equal(fake_get_slot_count(), 9);
     assert_int_equal(fake_get_event(FAKE_START, 0).timeout_ms, 4321);
     assert_string_equal(fake_get_log(),
                         "attempt 1 GET /api/sequences/100/contacts/7: 200 in 100 ms\n");
@@ -221,8 +226,8 @@ static void test_last_setting_counts(void **state) {
                         "User-Agent: two/2 libreplyio/" REPLYIO_VERSION " libcurl/7.fake");
     assert_string_equal(settings->ca_file, "two");
     assert_string_equal(settings->proxy, "");
-    assert_false(settings->is_loopback);
-    assert_int_equal(settings->slot_count, 2);
+    assert_false(settings->base_url.is_loopback);
+    assert_int_equal(fake_get_slot_count(), 2);
     assert_string_equal(fake_get_log(),
                         "attempt 1 GET /two/sequences/100/contacts/7: 200 in 100 ms\n");
 }
@@ -279,7 +284,7 @@ static void test_at_most_64_headers_are_accepted(void **state) {
         expect_result(&error, reply_client_add_header(*state, name, "value", &error), REPLY_OK);
     }
     expect_rejected(&error, reply_client_add_header(*state, "X-Header-64", "value", &error),
-                    "64 headers");
+                    "too many headers: 64");
     expect_result(&error, reply_client_add_header(*state, "x-header-63", "again", &error),
                   REPLY_OK);
     const struct transport_settings *settings = apply_settings(*state);
@@ -318,7 +323,7 @@ static void test_rejected_text_changes_nothing(void **state) {
     assert_int_equal(strncmp(settings->headers[2], "User-Agent: pppp", 16), 0);
     assert_string_equal(settings->proxy, "http://kept");
     assert_string_equal(settings->ca_file, "kept");
-    assert_true(settings->is_loopback);
+    assert_true(settings->base_url.is_loopback);
     assert_string_equal(fake_get_log(),
                         "attempt 1 GET /kept/sequences/100/contacts/7: 200 in 100 ms\n");
 }
@@ -343,7 +348,7 @@ static void test_timeouts_have_limits(void **state) {
         }
         for (size_t n = 0; n < sizeof invalid / sizeof *invalid; n++) {
             char words[64];
-            snprintf(words, sizeof words, "%s %lld is out of range", rows[i].name,
+            snprintf(words, sizeof words, "%s %lld: out of range", rows[i].name,
                      (long long)invalid[n]);
             expect_rejected(&error, rows[i].set(*state, invalid[n], &error), words);
             assert_int_equal(rows[i].set(*state, invalid[n], NULL), REPLY_ERROR_INVALID_ARGUMENT);
@@ -394,7 +399,7 @@ static void test_counts_have_limits(void **state) {
     FAKE_SCRIPT(7, {.http_status = 503});
     assert_int_equal(fetch(*state, 7), REPLY_ERROR_SERVER);
     assert_int_equal(fake_count_events(FAKE_START), 1);
-    assert_int_equal(fake_get_settings()->slot_count, 1);
+    assert_int_equal(fake_get_slot_count(), 1);
 }
 
 /* Calls a setter with valid values, or with NULL if it has a pointer and has_value is false. */
@@ -431,12 +436,12 @@ static reply_result call_setter(int setter, reply_client *client, bool has_value
 enum { SETTER_COUNT = 12, POINTER_SETTER_COUNT = 6 };
 
 static void test_null_argument_is_rejected(void **state) {
-    static const char *const words[POINTER_SETTER_COUNT] = {"url is NULL",  "product is NULL",
-                                                            "name is NULL", "value is NULL",
-                                                            "path is NULL", "url is NULL"};
+    static const char *const words[POINTER_SETTER_COUNT] = {
+        "invalid url: NULL",   "invalid product: NULL", "invalid name: NULL",
+        "invalid value: NULL", "invalid path: NULL",    "invalid url: NULL"};
     for (int i = 0; i < SETTER_COUNT; i++) {
         reply_error error;
-        expect_rejected(&error, call_setter(i, NULL, true, &error), "client is NULL");
+        expect_rejected(&error, call_setter(i, NULL, true, &error), "invalid client: NULL");
         assert_int_equal(call_setter(i, NULL, true, NULL), REPLY_ERROR_INVALID_ARGUMENT);
         if (i < POINTER_SETTER_COUNT) {
             expect_rejected(&error, call_setter(i, *state, false, &error), words[i]);
@@ -475,7 +480,7 @@ static void test_call_fixes_settings(void **state) {
     assert_null(settings->ca_file);
     assert_null(settings->proxy);
     assert_int_equal(settings->connect_timeout_ms, 10000);
-    assert_int_equal(settings->slot_count, 4);
+    assert_int_equal(fake_get_slot_count(), 4);
 }
 
 static int free_contact(size_t index, reply_result result, reply_sequence_contact *contact,
@@ -621,7 +626,7 @@ static int run_child(void *context) {
         return 2;
     }
     reply_client_interrupt(used);
-    if (fake_count_wakes() != 0 || used->shared.interrupts != 0) {
+    if (fake_count_wakes() != 0 || used->gate.interrupt_count != 0) {
         return 3;
     }
     reply_client_destroy(used);
@@ -658,9 +663,11 @@ static int destroy_in_child(void *client) {
 static void test_child_destroys_locked_client(void **state) {
     reply_client *client = *state;
     assert_int_equal(fetch(client, 7), REPLY_OK);
-    pthread_mutex_lock(&client->shared.lock);
+    pthread_mutex_lock(&client->lock);
+    pthread_mutex_lock(&client->gate.lock);
     const int status = child_run(destroy_in_child, client);
-    pthread_mutex_unlock(&client->shared.lock);
+    pthread_mutex_unlock(&client->gate.lock);
+    pthread_mutex_unlock(&client->lock);
     assert_int_equal(status, 0);
     assert_int_equal(fetch(client, 7), REPLY_OK);
 }

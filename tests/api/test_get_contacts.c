@@ -26,13 +26,13 @@ static void test_invalid_arguments_are_rejected(void **state) {
         bool has_pointer;
         const char *words;
     } rows[] = {
-        {NULL, 1, 1, true, "client is NULL"},
+        {NULL, 1, 1, true, "invalid client: NULL"},
         {*state, 0, 1, true, "sequence_id 0"},
         {*state, -5, 1, true, "sequence_id -5"},
         {*state, INT64_MIN, 1, true, "sequence_id -9223372036854775808"},
         {*state, 1, 0, true, "contact_id 0"},
         {*state, 1, INT64_MIN, true, "contact_id -9223372036854775808"},
-        {*state, 1, 1, false, "contact is NULL"},
+        {*state, 1, 1, false, "invalid contact: NULL"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         reply_error error;
@@ -71,11 +71,11 @@ static void test_invalid_arguments_deliver_nothing(void **state) {
         reply_contact_fn on_contact;
         const char *words;
     } rows[] = {
-        {NULL, SEQUENCE, ids_1_to_10, count_delivery, "client is NULL"},
+        {NULL, SEQUENCE, ids_1_to_10, count_delivery, "invalid client: NULL"},
         {*state, 0, ids_1_to_10, count_delivery, "sequence_id 0"},
         {*state, -1, ids_1_to_10, count_delivery, "sequence_id -1"},
-        {*state, SEQUENCE, NULL, count_delivery, "contact_ids is NULL"},
-        {*state, SEQUENCE, ids_1_to_10, NULL, "on_contact is NULL"},
+        {*state, SEQUENCE, NULL, count_delivery, "invalid contact_ids: NULL"},
+        {*state, SEQUENCE, ids_1_to_10, NULL, "invalid on_contact: NULL"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         reply_error error;
@@ -178,12 +178,12 @@ static void test_wrong_contact_is_rejected(void **state) {
         const char *body, *received, *requested;
     } rows[] = {
         {7, CONTACT("8", "100"), "contact 8 in sequence 100",
-         "contact 7 in sequence 100 was asked for"},
+         "instead of contact 7 in sequence 100"},
         {6, CONTACT("6", "-100"), "contact 6 in sequence -100",
-         "contact 6 in sequence 100 was asked for"},
+         "instead of contact 6 in sequence 100"},
         {9007199254740993, CONTACT("9007199254740992", "100"),
          "contact 9007199254740992 in sequence 100",
-         "contact 9007199254740993 in sequence 100 was asked for"},
+         "instead of contact 9007199254740993 in sequence 100"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         reply_error error;
@@ -196,6 +196,45 @@ static void test_wrong_contact_is_rejected(void **state) {
         assert_string_equal(error.request_id, "r-8");
         assert_null(strstr(error.message, "private"));
     }
+}
+
+static void test_url_is_made_of_ids(void **state) {
+    static const struct {
+        const char *base_url;
+        int64_t sequence_id, contact_id;
+        const char *url;
+    } rows[] = {
+        {"https://api.reply.io/v4", 100, 12345,
+         "https://api.reply.io/v4/sequences/100/contacts/12345"},
+        {"https://api.reply.io/v4/", 9007199254740993, INT64_MAX,
+         "https://api.reply.io/v4/sequences/9007199254740993/contacts/9223372036854775807"},
+        {"https://[::1]:8080", 1, 1, "https://[::1]:8080/sequences/1/contacts/1"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        reply_sequence_contact *contact = NULL;
+        fake_teardown(state);
+        fake_setup(state);
+        assert_int_equal(reply_client_set_base_url(*state, rows[i].base_url, NULL), REPLY_OK);
+        assert_int_equal(reply_get_sequence_contact(*state, rows[i].sequence_id, rows[i].contact_id,
+                                                    &contact, NULL),
+                         REPLY_OK);
+        assert_string_equal(fake_get_url(), rows[i].url);
+        reply_sequence_contact_free(contact);
+    }
+}
+
+/* Catches a buffer that is too small for the longest base URL and the longest ids. */
+static void test_longest_url_is_complete(void **state) {
+    static const char path[] = "/sequences/9223372036854775807/contacts/9223372036854775807";
+    char base_url[TRANSPORT_MAX_BASE_URL + 1] = "https://";
+    reply_sequence_contact *contact = NULL;
+    memset(base_url + 8, 'b', TRANSPORT_MAX_BASE_URL - 8);
+    assert_int_equal(reply_client_set_base_url(*state, base_url, NULL), REPLY_OK);
+    assert_int_equal(reply_get_sequence_contact(*state, INT64_MAX, INT64_MAX, &contact, NULL),
+                     REPLY_OK);
+    assert_int_equal(strncmp(fake_get_url(), base_url, TRANSPORT_MAX_BASE_URL), 0);
+    assert_string_equal(fake_get_url() + TRANSPORT_MAX_BASE_URL, path);
+    reply_sequence_contact_free(contact);
 }
 
 static void test_largest_id_is_accepted(void **state) {
@@ -738,7 +777,7 @@ static void test_memory_is_independent_of_count(void **state) {
     free(ids);
     assert_int_equal(growth.delivery_count, MANY);
     assert_int_equal(fake_count_opened_sessions(), 1);
-    assert_int_equal(fake_get_settings()->slot_count, 4);
+    assert_int_equal(fake_get_slot_count(), 4);
     assert_true(growth.late_bytes <= growth.early_bytes + 8192);
 }
 
@@ -776,6 +815,8 @@ int main(void) {
         TEST(test_invalid_id_is_delivered_as_error),
         TEST(test_invalid_ids_send_nothing),
         TEST(test_wrong_contact_is_rejected),
+        TEST(test_url_is_made_of_ids),
+        TEST(test_longest_url_is_complete),
         TEST(test_largest_id_is_accepted),
         TEST(test_byte_order_mark_is_skipped),
         TEST(test_session_out_of_memory_is_reported),

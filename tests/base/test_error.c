@@ -100,6 +100,65 @@ static void test_failed_message_keeps_result(void **state) {
     assert_string_equal(error.message, "");
 }
 
+static void test_null_argument_is_named(void **state) {
+    reply_error error;
+    (void)state;
+    error_begin(&error, NULL);
+    assert_int_equal(error_set_null_argument(&error, "path"), REPLY_ERROR_INVALID_ARGUMENT);
+    fixture_expect_error("NULL", &error, REPLY_ERROR_INVALID_ARGUMENT, "invalid path: NULL");
+}
+
+/* ---- Prefixes ---- */
+
+/* Catches a message that is written past its end, or ends inside a character, when a prefix is put
+ * before it. */
+static void test_prefixed_message_ends_between_characters(void **state) {
+    (void)state;
+    for (size_t length = 0; length < 512; length++) {
+        char text[512];
+        char expected[700];
+        reply_error error;
+        memset(text, 'x', sizeof text);
+        strcpy(text + length, length < 510 ? "é" : "");
+        error_begin(&error, NULL);
+        error_set(&error, REPLY_ERROR_HTTP, "%s", text);
+        error_prefix(&error, "contact %d: ", 7);
+        snprintf(expected, sizeof expected, "contact 7: %s", text);
+        if (strlen(expected) > 511) {
+            /* The character is cut off whole. */
+            expected[length + 11 <= 511 ? length + 11 : 511] = '\0';
+        }
+        assert_string_equal(error.message, expected);
+    }
+}
+
+static void test_prefix_has_at_most_127_bytes(void **state) {
+    char text[201];
+    reply_error error;
+    (void)state;
+    memset(text, 'p', 200);
+    text[200] = '\0';
+    error_begin(&error, NULL);
+    error_set(&error, REPLY_ERROR_HTTP, "why");
+    error_prefix(&error, "%s", text);
+    assert_int_equal(strspn(error.message, "p"), 127);
+    assert_string_equal(error.message + 127, "why");
+}
+
+static void test_failed_prefix_keeps_message(void **state) {
+    reply_error error;
+    (void)state;
+    error_begin(&error, NULL);
+    error_set(&error, REPLY_ERROR_TLS, "why");
+    vsnprintf_fails = true;
+    error_prefix(&error, "contact %d: ", 7);
+    vsnprintf_fails = false;
+    assert_int_equal(error.result, REPLY_ERROR_TLS);
+    assert_string_equal(error.message, "why");
+}
+
+/* ---- Memory and limits ---- */
+
 static void test_out_of_memory_is_reported(void **state) {
     reply_error error;
     (void)state;
@@ -316,6 +375,10 @@ int main(void) {
         cmocka_unit_test(test_new_error_is_empty),
         cmocka_unit_test(test_first_error_is_kept),
         cmocka_unit_test(test_failed_message_keeps_result),
+        cmocka_unit_test(test_null_argument_is_named),
+        cmocka_unit_test(test_prefixed_message_ends_between_characters),
+        cmocka_unit_test(test_prefix_has_at_most_127_bytes),
+        cmocka_unit_test(test_failed_prefix_keeps_message),
         cmocka_unit_test(test_out_of_memory_is_reported),
         cmocka_unit_test(test_long_message_ends_between_characters),
         cmocka_unit_test(test_message_of_511_bytes_fits),

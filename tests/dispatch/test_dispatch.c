@@ -25,6 +25,7 @@ static void test_first_attempt_succeeds(void **state) {
     assert_int_equal(fake_now_ms(), 100);
     EXPECT_STARTS(0);
     assert_int_equal(fake_get_event(FAKE_START, 0).timeout_ms, DEFAULT_ATTEMPT_TIMEOUT_MS);
+    assert_int_equal(fake_get_event(FAKE_START, 0).max_body_size, 1024 * 1024);
     assert_int_equal(fake_get_event(FAKE_START, 0).contact_id, 7);
     assert_int_equal(fake_get_event(FAKE_START, 0).sequence_id, SEQUENCE);
     assert_string_equal(fake_get_log(),
@@ -367,7 +368,7 @@ static void test_default_is_four_requests(void **state) {
     struct call call = make_call(*state, 10);
     fetch_all(&call, REPLY_OK);
     EXPECT_STARTS(0, 0, 0, 0, 100, 100, 100, 100, 200, 200);
-    assert_int_equal(fake_get_settings()->slot_count, 4);
+    assert_int_equal(fake_get_slot_count(), 4);
 }
 
 static void test_100_requests_are_in_flight(void **state) {

@@ -1,4 +1,4 @@
-/* test_request.c - valid keys, products and headers, and the header lines and URLs made of them. */
+/* test_request.c - valid keys, products and headers, and the header lines made of them. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -220,39 +220,6 @@ static void test_user_agent_names_product_and_versions(void **state) {
     free(product);
 }
 
-static void test_url_is_made_of_ids(void **state) {
-    static const struct {
-        const char *base_url;
-        int64_t sequence_id, contact_id;
-        const char *url;
-    } rows[] = {
-        {"https://api.reply.io/v4", 100, 12345,
-         "https://api.reply.io/v4/sequences/100/contacts/12345"},
-        {"https://api.reply.io/v4", 9007199254740993, INT64_MAX,
-         "https://api.reply.io/v4/sequences/9007199254740993/contacts/9223372036854775807"},
-        {"http://[::1]:8080", 1, 1, "http://[::1]:8080/sequences/1/contacts/1"},
-    };
-    (void)state;
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        char url[REQUEST_URL_SIZE];
-        request_write_url(url, rows[i].base_url, rows[i].sequence_id, rows[i].contact_id);
-        assert_string_equal(url, rows[i].url);
-    }
-}
-
-static void test_longest_url_fits_buffer(void **state) {
-    char *url = malloc(REQUEST_URL_SIZE);
-    char *base_url = repeat('b', TRANSPORT_LONGEST_BASE_URL);
-    (void)state;
-    assert_non_null(url);
-    request_write_url(url, base_url, INT64_MIN, INT64_MIN);
-    assert_int_equal(strncmp(url, base_url, TRANSPORT_LONGEST_BASE_URL), 0);
-    assert_string_equal(url + TRANSPORT_LONGEST_BASE_URL,
-                        "/sequences/-9223372036854775808/contacts/-9223372036854775808");
-    free(base_url);
-    free(url);
-}
-
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_key_is_visible_ascii),
@@ -265,8 +232,6 @@ int main(void) {
         cmocka_unit_test(test_longest_header_line_is_made),
         cmocka_unit_test(test_header_name_is_found_in_line),
         cmocka_unit_test(test_user_agent_names_product_and_versions),
-        cmocka_unit_test(test_url_is_made_of_ids),
-        cmocka_unit_test(test_longest_url_fits_buffer),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -11,8 +11,8 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "dispatch/response.h"
 #include "support/check_error.h"
-#include "support/check_retry.h"
 #include "support/fake_transport.h"
 #include "support/fetch.h"
 #include "support/fixture.h"
@@ -21,42 +21,74 @@
 
 enum { ONE_DAY_MS = 86400000 };
 
+enum { MAX_BODY_SIZE = 1024 * 1024 };
+
 /* ---- HTTP statuses ---- */
 
-static void expect_status(int32_t status, const char *detail, const char *words) {
+/* A response of a problem document, whose detail is quoted in parentheses, or of no body. */
+static struct transport_response make_response(int32_t status, const char *retry_after,
+                                               const char *body) {
+    return (struct transport_response){.failure_text = "",
+                                       .http_status = status,
+                                       .retry_after = retry_after,
+                                       .body = body,
+                                       .body_length = body != NULL ? strlen(body) : 0};
+}
+
+static void expect_status(int32_t status, const char *body, const char *words) {
     char name[32];
     reply_error error;
     const struct status *expected = statuses_find(status);
+    const struct transport_response response = make_response(status, NULL, body);
     snprintf(name, sizeof name, "HTTP %d", (int)status);
     error_begin(&error, NULL);
-    assert_int_equal(error_set_http_status(&error, status, detail), expected->result);
-    fixture_expect_error(name, &error, expected->result, name);
+    response_read(&response, MAX_BODY_SIZE, NULL, 0, &error);
+    expect_error(&error, expected->result, 0, status, 0, -1);
+    fixture_expect_sound(name, error.message);
+    fixture_expect_words(name, name, error.message);
     fixture_expect_words(name, expected->words, error.message);
     fixture_expect_words(name, words, error.message);
-    assert_true((strchr(error.message, '(') != NULL) == (*detail != '\0'));
+    assert_true((strchr(error.message, '(') != NULL) == (body != NULL));
 }
 
 static void test_status_decides_result_and_message(void **state) {
     (void)state;
     for (int32_t status = 100; status <= 999; status++) {
         if (status != 200) {
-            expect_status(status, "", "");
-            expect_status(status, "gone", "(gone)");
+            expect_status(status, NULL, "");
+            expect_status(status, "{\"title\":\"gone\"}", "(gone)");
         }
     }
 }
 
+static void test_200_leaves_error_empty(void **state) {
+    reply_error error;
+    const struct transport_response response = make_response(200, "7", "{\"title\":\"gone\"}");
+    (void)state;
+    error_begin(&error, NULL);
+    const struct retry_outcome outcome = response_read(&response, MAX_BODY_SIZE, NULL, 0, &error);
+    assert_int_equal(error.result, REPLY_OK);
+    expect_empty_error(&error);
+    assert_false(outcome.is_retryable);
+    assert_false(outcome.closes_gate);
+}
+
 /* Catches advice that a long detail pushes out of the message. */
 static void test_longest_detail_fits_message(void **state) {
+    char body[1024] = "{\"title\":\"";
     char detail[256];
-    reply_error error;
     (void)state;
+    memset(body + strlen(body), 'd', 1000);
+    strcpy(body + 1000, "\"}");
     memset(detail, 'd', 255);
     detail[255] = '\0';
     for (int32_t status = 300; status <= 599; status++) {
+        reply_error error;
+        const struct transport_response response = make_response(status, "86400", body);
         error_begin(&error, NULL);
-        error_set_http_status(&error, status, detail);
+        response_read(&response, MAX_BODY_SIZE, NULL, 0, &error);
         expect_words(&error, detail);
+        expect_words(&error, "asks to wait 86400 s");
         assert_true(strlen(error.message) < sizeof error.message - 1);
     }
 }
@@ -64,19 +96,22 @@ static void test_longest_detail_fits_message(void **state) {
 static void test_status_decides_retry(void **state) {
     (void)state;
     for (int32_t status = 100; status <= 599; status++) {
-        const struct retry_outcome without_time = {.http_status = status, .retry_after_ms = -1};
-        const struct retry_outcome with_time = {.http_status = status, .retry_after_ms = 7000};
-        const enum retry_action action =
-            statuses_find(status)->is_retryable ? RETRY_WAIT : RETRY_STOP;
-        expect_retry(without_time, 0, 3, UINT32_MAX, action, 500);
-        expect_retry(without_time, 2, 3, UINT32_MAX, action, 2000);
-        expect_retry(without_time, 3, 3, UINT32_MAX, RETRY_STOP, 0);
-        expect_retry(without_time, 0, 0, UINT32_MAX, RETRY_STOP, 0);
-        expect_retry(with_time, 0, 3, UINT32_MAX, status == 429 ? RETRY_AT_GATE : action, 7000);
-        expect_retry(with_time, 2, 3, 0, status == 429 ? RETRY_AT_GATE : action, 7000);
-        /* The wait for the gate is not a retry, so it needs none to be left. */
-        expect_retry(with_time, 3, 3, 0, status == 429 ? RETRY_AT_GATE : RETRY_STOP, 0);
-        expect_retry(with_time, 0, 0, 0, RETRY_STOP, 0);
+        static const struct {
+            const char *retry_after;
+            int64_t ms;
+        } rows[] = {{NULL, -1}, {"7", 7000}};
+        for (size_t i = 0; i < 2 && status != 200; i++) {
+            reply_error error;
+            const struct transport_response response =
+                make_response(status, rows[i].retry_after, NULL);
+            error_begin(&error, NULL);
+            const struct retry_outcome outcome =
+                response_read(&response, MAX_BODY_SIZE, NULL, 0, &error);
+            assert_int_equal(outcome.is_retryable, statuses_find(status)->is_retryable);
+            assert_int_equal(outcome.closes_gate, status == 429 && rows[i].ms > 0);
+            assert_int_equal(outcome.retry_after_ms, rows[i].ms);
+            assert_int_equal(error.retry_after_ms, rows[i].ms);
+        }
     }
 }
 
@@ -118,50 +153,52 @@ static void test_retry_after_keeps_status_final(void **state) {
 
 /* ---- Transport failures ---- */
 
-static void expect_failure(reply_result failure, const char *detail, const char *words) {
-    reply_error error;
-    error_begin(&error, NULL);
-    assert_int_equal(error_set_failure(&error, failure, detail), failure);
-    fixture_expect_error("failure", &error, failure, words);
-    assert_null(strstr(error.message, "()"));
-}
-
-static void test_failure_decides_message(void **state) {
+/* The response was lost after its headers: they must decide nothing. */
+static void test_failure_decides_error_and_retry(void **state) {
     static const struct {
         reply_result failure;
-        const char *detail, *words;
+        const char *text, *words;
+        bool is_retryable;
     } rows[] = {
-        {REPLY_ERROR_NETWORK, "", "could not be reached\nproxy\nbase URL"},
-        {REPLY_ERROR_NETWORK, "reset", "could not be reached\nproxy\nbase URL\n(reset)"},
-        {REPLY_ERROR_TLS, "", "trusted\nCA file\ncertificates"},
-        {REPLY_ERROR_TLS, "expired", "trusted\nCA file\ncertificates\n(expired)"},
-        {REPLY_ERROR_TIMEOUT, "", "in time\ntimeouts"},
-        {REPLY_ERROR_TIMEOUT, "30 s", "in time\ntimeouts\n(30 s)"},
-        {REPLY_ERROR_RESPONSE_TOO_LARGE, "", "larger\nbase URL"},
-        {REPLY_ERROR_RESPONSE_TOO_LARGE, "2 MiB", "larger\nbase URL\n(2 MiB)"},
-        {REPLY_ERROR_NO_MEMORY, "curl", "memory"},
+        {REPLY_ERROR_NETWORK, "", "connection failed;\nproxy\nbase URL", true},
+        {REPLY_ERROR_NETWORK, "reset", "connection failed: reset;\nproxy\nbase URL", true},
+        {REPLY_ERROR_TLS, "", "TLS connection failed;\nCA file\ncertificates", false},
+        {REPLY_ERROR_TLS, "expired", "TLS connection failed: expired;\nCA file", false},
+        {REPLY_ERROR_TIMEOUT, "", "timed out;\ntimeouts", true},
+        {REPLY_ERROR_TIMEOUT, "after 30 s", "timed out: after 30 s;\ntimeouts", true},
+        {REPLY_ERROR_RESPONSE_TOO_LARGE, "", "too large: over 1 MiB\n256 KiB\nbase URL", false},
+        {REPLY_ERROR_RESPONSE_TOO_LARGE, "headers", "too large: headers;\nbase URL", false},
+        {REPLY_ERROR_NO_MEMORY, "curl", "memory", false},
     };
     (void)state;
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        expect_failure(rows[i].failure, rows[i].detail, rows[i].words);
+        reply_error error;
+        const struct transport_response response = {.failure = rows[i].failure,
+                                                    .failure_text = rows[i].text,
+                                                    .curl_code = 56,
+                                                    .http_status = 429,
+                                                    .retry_after = "7"};
+        error_begin(&error, NULL);
+        const struct retry_outcome outcome =
+            response_read(&response, MAX_BODY_SIZE, NULL, 0, &error);
+        expect_error(&error, rows[i].failure, 0, 429, 56, 7000);
+        fixture_expect_sound(rows[i].words, error.message);
+        fixture_expect_words(rows[i].text, rows[i].words, error.message);
+        assert_int_equal(outcome.is_retryable, rows[i].is_retryable);
+        assert_false(outcome.closes_gate);
+        assert_int_equal(outcome.retry_after_ms, -1);
     }
 }
 
-static void test_failure_decides_retry(void **state) {
+/* Catches a limit in the message that is not the request's. */
+static void test_size_limit_is_in_message(void **state) {
+    reply_error error;
+    const struct transport_response response = {.failure = REPLY_ERROR_RESPONSE_TOO_LARGE,
+                                                .failure_text = ""};
     (void)state;
-    for (int failure = REPLY_ERROR_INVALID_ARGUMENT; failure <= REPLY_ERROR_HTTP; failure++) {
-        const struct retry_outcome outcome = {.failure = (reply_result)failure,
-                                              .retry_after_ms = -1};
-        const struct retry_outcome after_status = {
-            .failure = (reply_result)failure, .http_status = 429, .retry_after_ms = 7000};
-        const bool is_retryable = failure == REPLY_ERROR_NETWORK || failure == REPLY_ERROR_TIMEOUT;
-        const enum retry_action action = is_retryable ? RETRY_WAIT : RETRY_STOP;
-        expect_retry(outcome, 0, 3, UINT32_MAX, action, 500);
-        expect_retry(outcome, 3, 3, UINT32_MAX, RETRY_STOP, 0);
-        expect_retry(outcome, 0, 0, UINT32_MAX, RETRY_STOP, 0);
-        /* The status of a response that was lost must not count. */
-        expect_retry(after_status, 0, 3, UINT32_MAX, action, 500);
-    }
+    error_begin(&error, NULL);
+    response_read(&response, 16 * MAX_BODY_SIZE, NULL, 0, &error);
+    expect_words(&error, "over 16 MiB");
 }
 
 static void test_failure_decides_attempts(void **state) {
@@ -206,17 +243,6 @@ static void test_key_is_removed_from_failure(void **state) {
     expect_error(&error, REPLY_ERROR_NETWORK, 1, 0, 7, -1);
     expect_words(&error, "no way to … at all");
     assert_null(strstr(fake_get_log(), "Secret"));
-}
-
-static void test_first_error_is_kept(void **state) {
-    reply_error error;
-    (void)state;
-    error_begin(&error, NULL);
-    assert_int_equal(error_set(&error, REPLY_ERROR_NETWORK, "the first"), REPLY_ERROR_NETWORK);
-    assert_int_equal(error_set_http_status(&error, 404, ""), REPLY_ERROR_NETWORK);
-    assert_int_equal(error_set_failure(&error, REPLY_ERROR_TLS, ""), REPLY_ERROR_NETWORK);
-    fixture_expect_error("first error", &error, REPLY_ERROR_NETWORK, "");
-    assert_string_equal(error.message, "the first");
 }
 
 /* ---- Responses ---- */
@@ -456,15 +482,15 @@ static void test_response_decides_error(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(test_status_decides_result_and_message),
+        TEST(test_200_leaves_error_empty),
         TEST(test_longest_detail_fits_message),
         TEST(test_status_decides_retry),
         TEST(test_status_decides_attempts),
         TEST(test_retry_after_keeps_status_final),
-        TEST(test_failure_decides_message),
-        TEST(test_failure_decides_retry),
+        TEST(test_failure_decides_error_and_retry),
+        TEST(test_size_limit_is_in_message),
         TEST(test_failure_decides_attempts),
         TEST(test_key_is_removed_from_failure),
-        TEST(test_first_error_is_kept),
         TEST(test_invalid_200_is_final),
         TEST(test_response_decides_error),
     };

@@ -10,16 +10,64 @@
 #include <cmocka.h>
 
 #include "dispatch/retry.h"
-#include "support/check_retry.h"
 #include "support/fixture.h"
 
-/* ---- Waits ---- */
+/* ---- Decisions ---- */
+
+static void expect_retry(struct retry_outcome outcome, int64_t retry_count, int64_t max_retries,
+                         uint32_t random, enum retry_action action, int64_t wait_ms) {
+    const struct retry_decision decision = retry_decide(&outcome, retry_count, max_retries, random);
+    if (decision.action != action || (action == RETRY_WAIT && decision.wait_ms != wait_ms)) {
+        fail_msg(
+            "retryable %d, gate %d, Retry-After %lld, retry %lld of %lld: action %d, wait %lld",
+            outcome.is_retryable, outcome.closes_gate, (long long)outcome.retry_after_ms,
+            (long long)retry_count, (long long)max_retries, (int)decision.action,
+            (long long)decision.wait_ms);
+    }
+}
+
+static void test_outcome_and_count_decide_retry(void **state) {
+    static const struct {
+        struct retry_outcome outcome;
+        int64_t retry_count, max_retries;
+        uint32_t random;
+        enum retry_action action;
+        int64_t wait_ms;
+    } rows[] = {
+        {{true, false, -1}, 0, 3, UINT32_MAX, RETRY_WAIT, 500},
+        {{true, false, -1}, 2, 3, UINT32_MAX, RETRY_WAIT, 2000},
+        {{true, false, -1}, 3, 3, UINT32_MAX, RETRY_STOP, 0},
+        {{true, false, -1}, 0, 0, UINT32_MAX, RETRY_STOP, 0},
+        {{true, false, 7000}, 0, 3, UINT32_MAX, RETRY_WAIT, 7000},
+        {{true, false, 7000}, 2, 3, 0, RETRY_WAIT, 7000},
+        {{true, false, 7000}, 3, 3, 0, RETRY_STOP, 0},
+        {{true, false, 7000}, 0, 0, 0, RETRY_STOP, 0},
+        /* The wait for the gate is not a retry, so it needs none to be left. */
+        {{true, true, 7000}, 0, 3, UINT32_MAX, RETRY_AT_GATE, 0},
+        {{true, true, 7000}, 2, 3, 0, RETRY_AT_GATE, 0},
+        {{true, true, 7000}, 3, 3, 0, RETRY_AT_GATE, 0},
+        {{true, true, 7000}, 0, 0, 0, RETRY_STOP, 0},
+        {{false, false, -1}, 0, 3, UINT32_MAX, RETRY_STOP, 0},
+        {{false, false, -1}, 2, 3, UINT32_MAX, RETRY_STOP, 0},
+        {{false, false, -1}, 3, 3, UINT32_MAX, RETRY_STOP, 0},
+        {{false, false, -1}, 0, 0, UINT32_MAX, RETRY_STOP, 0},
+        {{false, false, 7000}, 0, 3, UINT32_MAX, RETRY_STOP, 0},
+        {{false, false, 7000}, 2, 3, 0, RETRY_STOP, 0},
+        {{false, false, 7000}, 3, 3, 0, RETRY_STOP, 0},
+        {{false, false, 7000}, 0, 0, 0, RETRY_STOP, 0},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        expect_retry(rows[i].outcome, rows[i].retry_count, rows[i].max_retries, rows[i].random,
+                     rows[i].action, rows[i].wait_ms);
+    }
+}
 
 static void test_retry_after_replaces_backoff(void **state) {
     static const int64_t waits_ms[] = {1000, 7000, 86400000};
     (void)state;
     for (size_t i = 0; i < sizeof waits_ms / sizeof *waits_ms; i++) {
-        const struct retry_outcome outcome = {.http_status = 503, .retry_after_ms = waits_ms[i]};
+        const struct retry_outcome outcome = {.is_retryable = true, .retry_after_ms = waits_ms[i]};
         expect_retry(outcome, 0, 3, 0, RETRY_WAIT, waits_ms[i]);
         expect_retry(outcome, 9, 10, UINT32_MAX, RETRY_WAIT, waits_ms[i]);
     }
@@ -28,7 +76,7 @@ static void test_retry_after_replaces_backoff(void **state) {
 static void test_backoff_doubles_to_8_seconds(void **state) {
     static const int64_t max_waits_ms[] = {500,  1000, 2000, 4000, 8000,
                                            8000, 8000, 8000, 8000, 8000};
-    const struct retry_outcome outcome = {.http_status = 503, .retry_after_ms = -1};
+    const struct retry_outcome outcome = {.is_retryable = true, .retry_after_ms = -1};
     (void)state;
     for (int32_t retries = 0; retries < 10; retries++) {
         const int64_t max_ms = max_waits_ms[retries];
@@ -43,7 +91,7 @@ static void test_backoff_doubles_to_8_seconds(void **state) {
 /* Catches a jitter that prefers some waits. Evenly spaced random numbers must give each wait
  * equally often, except for rounding. */
 static void test_jitter_is_uniform(void **state) {
-    const struct retry_outcome outcome = {.http_status = 503, .retry_after_ms = -1};
+    const struct retry_outcome outcome = {.is_retryable = true, .retry_after_ms = -1};
     static int counts[501];
     (void)state;
     for (uint32_t i = 0; i < 501 * 20; i++) {
@@ -225,6 +273,7 @@ static void test_http_dates_are_parsed(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_outcome_and_count_decide_retry),
         cmocka_unit_test(test_retry_after_replaces_backoff),
         cmocka_unit_test(test_backoff_doubles_to_8_seconds),
         cmocka_unit_test(test_jitter_is_uniform),

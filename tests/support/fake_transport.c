@@ -13,7 +13,9 @@
 #include <cmocka.h>
 
 #include "api/client.h"
+#include "base/clock.h"
 #include "base/error.h"
+#include "base/random.h"
 
 /* The clock does not begin at 0, so that a time that is mistaken for a duration fails a test. */
 enum {
@@ -39,7 +41,7 @@ struct fake_slot {
 struct transport_session {
     const struct transport_settings *settings;
     struct transport_session *next; /* the session opened before */
-    int32_t number;
+    int32_t number, slot_count;
     bool is_closed, is_broken, is_waiting, is_woken;
     int64_t wait_ends_ms; /* if waiting */
     struct fake_slot *slots;
@@ -75,6 +77,7 @@ static struct {
     uint32_t (*get_random)(void);
     struct fake_event *events;
     size_t event_count, event_capacity;
+    char *url; /* of the attempt that started last */
     char *log;
     size_t log_length;
     char violation[256]; /* the first one */
@@ -199,6 +202,14 @@ const struct transport_settings *fake_get_settings(void) {
     return fake.sessions != NULL ? fake.sessions->settings : NULL;
 }
 
+int32_t fake_get_slot_count(void) {
+    return fake.sessions != NULL ? fake.sessions->slot_count : 0;
+}
+
+const char *fake_get_url(void) {
+    return fake.url != NULL ? fake.url : "";
+}
+
 int fake_get_max_in_flight(void) {
     return fake.max_in_flight;
 }
@@ -303,7 +314,7 @@ static int64_t get_earlier(int64_t one, int64_t other) {
 /* Returns the time at which the session's wait ends, unless it is woken. */
 static int64_t find_next_ms(const struct transport_session *session) {
     int64_t next = session->wait_ends_ms;
-    for (int32_t i = 0; i < session->settings->slot_count; i++) {
+    for (int32_t i = 0; i < session->slot_count; i++) {
         if (session->slots[i].is_in_flight) {
             next = get_earlier(next, session->slots[i].ends_ms);
         }
@@ -399,7 +410,7 @@ static void wait_for_change(struct transport_session *session) {
 /* ---- Sessions ---- */
 
 static void check_use(const struct transport_session *session, int32_t slot, const char *what) {
-    if (session->is_closed || slot < 0 || slot >= session->settings->slot_count) {
+    if (session->is_closed || slot < 0 || slot >= session->slot_count) {
         record_violation(what, session, slot);
         abort_test(fake.violation);
     }
@@ -428,18 +439,20 @@ static void free_response(struct transport_response *response) {
     memset(response, 0, sizeof *response);
 }
 
-static struct transport_session *open_session(const struct transport_settings *settings) {
+static struct transport_session *open_session(const struct transport_settings *settings,
+                                              int32_t slot_count) {
     struct transport_session *session = NULL;
     pthread_mutex_lock(&lock);
     if (fake.opens_to_fail > 0) {
         fake.opens_to_fail--;
     } else {
         session = calloc(1, sizeof *session);
-        if (session == NULL || (session->slots = calloc((size_t)settings->slot_count,
-                                                        sizeof *session->slots)) == NULL) {
+        if (session == NULL ||
+            (session->slots = calloc((size_t)slot_count, sizeof *session->slots)) == NULL) {
             abort_test("out of memory for a session");
         }
         session->settings = settings;
+        session->slot_count = slot_count;
         session->number = fake.opened_count++;
         session->next = fake.sessions;
         fake.sessions = session;
@@ -449,10 +462,10 @@ static struct transport_session *open_session(const struct transport_settings *s
     return session;
 }
 
-static void close_session(struct transport_session *session, bool came_through_fork) {
+static void close_session(struct transport_session *session, bool is_inherited) {
     pthread_mutex_lock(&lock);
     check_use(session, 0, "close of a closed session");
-    for (int32_t i = 0; i < session->settings->slot_count; i++) {
+    for (int32_t i = 0; i < session->slot_count; i++) {
         if (session->slots[i].is_in_flight) {
             record_violation("close with an attempt in flight", session, i);
         }
@@ -460,7 +473,7 @@ static void close_session(struct transport_session *session, bool came_through_f
     }
     session->is_closed = true;
     fake.open_count--;
-    fake.inherited_count += came_through_fork;
+    fake.inherited_count += is_inherited;
     pthread_mutex_unlock(&lock);
 }
 
@@ -474,19 +487,24 @@ static void read_ids(const char *url, struct fake_slot *slot) {
     }
 }
 
-static void start(struct transport_session *session, int32_t number, const char *url,
-                  int64_t timeout_ms, int64_t deadline_ms) {
-    (void)deadline_ms; /* timeout_ms never exceeds it, and the clock stands still between waits */
+static void start(struct transport_session *session, int32_t number,
+                  const struct transport_request *request) {
+    const int64_t timeout_ms = request->timeout_ms;
     pthread_mutex_lock(&lock);
     check_use(session, number, "start");
     struct fake_slot *slot = &session->slots[number];
+    if (timeout_ms > request->deadline_ms - fake.now_ms) {
+        record_violation("start with a timeout beyond the deadline", session, number);
+    }
     if (slot->is_in_flight || session->is_waiting || timeout_ms < 1) {
         record_violation(timeout_ms < 1 ? "start without a timeout"
                                         : "start in a slot that is in use",
                          session, number);
     }
     free_response(&slot->response);
-    read_ids(url, slot);
+    read_ids(request->url, slot);
+    free(fake.url);
+    fake.url = copy_text(request->url);
     slot->outcome = use_outcome(slot->contact_id);
     slot->is_timeout = slot->outcome.duration_ms > timeout_ms;
     slot->ends_ms = fake.now_ms + (slot->is_timeout ? timeout_ms : slot->outcome.duration_ms);
@@ -495,7 +513,9 @@ static void start(struct transport_session *session, int32_t number, const char 
     fake.in_flight_count++;
     fake.max_in_flight =
         fake.in_flight_count > fake.max_in_flight ? fake.in_flight_count : fake.max_in_flight;
-    add_slot_event(FAKE_START, session, number)->timeout_ms = timeout_ms;
+    struct fake_event *event = add_slot_event(FAKE_START, session, number);
+    event->timeout_ms = timeout_ms;
+    event->max_body_size = request->max_body_size;
     pthread_mutex_unlock(&lock);
 }
 
@@ -557,7 +577,7 @@ static void fill_response(struct fake_slot *slot) {
 /* Returns the slot whose attempt ended first, or -1 if none has ended. */
 static int32_t find_ended(const struct transport_session *session) {
     int32_t found = -1;
-    for (int32_t i = 0; i < session->settings->slot_count; i++) {
+    for (int32_t i = 0; i < session->slot_count; i++) {
         const struct fake_slot *slot = &session->slots[i];
         const struct fake_slot *best = &session->slots[found < 0 ? i : found];
         if (slot->is_in_flight && slot->ends_ms <= fake.now_ms &&
@@ -634,10 +654,10 @@ static void wake(struct transport_session *session) {
 }
 
 /* Out of memory may have left the session in an undefined state, as in the real transport. */
-static bool may_serve_again(const struct transport_session *session) {
+static bool is_reusable(const struct transport_session *session) {
     pthread_mutex_lock(&lock);
-    check_use(session, 0, "may_serve_again");
-    for (int32_t i = 0; i < session->settings->slot_count; i++) {
+    check_use(session, 0, "is_reusable");
+    for (int32_t i = 0; i < session->slot_count; i++) {
         if (session->slots[i].is_in_flight) {
             record_violation("end of a call with an attempt in flight", session, i);
         }
@@ -647,17 +667,17 @@ static bool may_serve_again(const struct transport_session *session) {
     return !is_broken;
 }
 
-/* ---- Clocks and random numbers ---- */
+/* ---- Clocks and random numbers, instead of the library's ---- */
 
-static int64_t clock_now_ms(void) {
+int64_t clock_now_ms(void) {
     return fake_now_ms() + CLOCK_BEGIN_MS;
 }
 
-static int64_t clock_unix_seconds(void) {
+int64_t clock_unix_seconds(void) {
     return FAKE_UNIX_SECONDS + fake_now_ms() / 1000;
 }
 
-static uint32_t random_bits(void) {
+uint32_t random_bits(void) {
     uint32_t number = 0;
     if (fake.get_random != NULL) {
         return fake.get_random();
@@ -686,43 +706,43 @@ static const char *version(void) {
 }
 
 /* Accepts only https. A host named "loop" is a loopback host. */
-static reply_result check_base_url(const char *text, struct transport_base_url *base_url,
-                                   reply_error *error) {
-    if (strncmp(text, "https://", 8) != 0) {
+static reply_result parse_base_url(const char *url, struct transport_base_url *base_url,
+                                   char **text, reply_error *error) {
+    if (strncmp(url, "https://", 8) != 0) {
         return error_set(error, REPLY_ERROR_INVALID_ARGUMENT,
-                         "the base URL is refused by the fake transport");
+                         "invalid base URL: not https; use https with the fake transport");
     }
-    size_t length = strlen(text);
-    base_url->path_offset = 8 + strcspn(text + 8, "/");
-    while (length > base_url->path_offset && text[length - 1] == '/') {
+    size_t length = strlen(url);
+    base_url->path_offset = 8 + strcspn(url + 8, "/");
+    while (length > base_url->path_offset && url[length - 1] == '/') {
         length--;
     }
-    base_url->is_loopback = strncmp(text + 8, "loop", 4) == 0;
-    base_url->text = copy_text(text);
-    base_url->text[length] = '\0';
+    base_url->is_loopback = strncmp(url + 8, "loop", 4) == 0;
+    *text = copy_text(url);
+    (*text)[length] = '\0';
+    base_url->text = *text;
     return REPLY_OK;
 }
 
-static reply_result check_proxy(const char *text, reply_error *error) {
-    return strncmp(text, "http", 4) == 0 ? REPLY_OK
-                                         : error_set(error, REPLY_ERROR_INVALID_ARGUMENT,
-                                                     "the proxy is refused by the fake transport");
+static reply_result check_proxy(const char *url, reply_error *error) {
+    if (strncmp(url, "http", 4) == 0) {
+        return REPLY_OK;
+    }
+    return error_set(error, REPLY_ERROR_INVALID_ARGUMENT,
+                     "invalid proxy URL: not http; use http with the fake transport");
 }
 
 const struct transport fake_transport = {
-    .now_ms = clock_now_ms,
-    .unix_seconds = clock_unix_seconds,
-    .random = random_bits,
     .prepare = prepare,
     .version = version,
-    .check_base_url = check_base_url,
+    .parse_base_url = parse_base_url,
     .check_proxy = check_proxy,
     .open = open_session,
     .start = start,
     .wait = wait_for_one,
     .cancel = cancel,
     .wake = wake,
-    .may_serve_again = may_serve_again,
+    .is_reusable = is_reusable,
     .close = close_session,
 };
 
@@ -745,8 +765,10 @@ int fake_end(void) {
         free(session);
     }
     free(fake.events);
+    free(fake.url);
     free(fake.log);
     fake.events = NULL;
+    fake.url = NULL;
     fake.log = NULL;
     if (fake.violation[0] != '\0') {
         fprintf(stderr, "the transport's contract is broken: %s\n", fake.violation);

@@ -1,6 +1,7 @@
-/* fake_transport.h - a transport without a network, with a clock and random numbers of its own.
- * The clock moves only while all threads wait, and every outcome is scripted. A breach of the
- * transport's contract is recorded and fails the test at its end. */
+/* fake_transport.h - a transport without a network. A program that links it also has its clock and
+ * its random numbers instead of the library's. The clock moves only while all threads wait, and
+ * every outcome is scripted. A breach of the transport's contract is recorded and fails the test at
+ * its end. */
 #ifndef REPLYIO_FAKE_TRANSPORT_H
 #define REPLYIO_FAKE_TRANSPORT_H
 
@@ -47,6 +48,7 @@ struct fake_event {
     int64_t time_ms;
     int64_t sequence_id, contact_id; /* of an attempt; contact_id is also a note's number */
     int64_t timeout_ms;          /* START: the attempt's timeout; WAIT: the wait's, -1 if none */
+    size_t max_body_size;        /* START */
     int32_t session, slot;       /* sessions count from 0 */
     bool is_timeout;             /* END: the attempt's timeout expired */
     struct fake_outcome outcome; /* END, unless is_timeout */
@@ -146,6 +148,12 @@ int fake_count_wakes(void);
 /* Returns the settings of the session that was opened last, valid as long as its client. NULL if
  * none was opened. */
 const struct transport_settings *fake_get_settings(void);
+
+/* Returns the number of slots of the session that was opened last. */
+int32_t fake_get_slot_count(void);
+
+/* Returns the URL of the attempt that started last. It is valid until the next one starts. */
+const char *fake_get_url(void);
 
 /* Returns the largest number of attempts that were in flight at once, over all sessions. */
 int fake_get_max_in_flight(void);
