@@ -20,9 +20,11 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 
 # Quick ones first: most changes are noticed there.
 TESTS = [
-    "test_text", "test_json", "test_retry", "test_error", "test_problem", "test_client", "test_dispatch", "test_gate", "test_response",
-    "test_get_contacts", "test_datetime", "test_contact", "test_request", "test_secret", "test_dispatch_random", "fuzz_decode", "fuzz_problem",
-    "fuzz_datetime", "fuzz_settings", "fuzz_response", "test_atfork_failure", "test_libcurl_versions", "test_libcurl_failures", "test_process_state",
+    "test_text", "test_json", "test_retry", "test_error", "test_problem", "test_client",
+    "test_dispatch", "test_gate", "test_response", "test_get_contacts", "test_datetime",
+    "test_contact", "test_request", "test_secret", "test_timer", "test_dispatch_random",
+    "fuzz_decode", "fuzz_problem", "fuzz_datetime", "fuzz_settings", "fuzz_response",
+    "test_atfork_failure", "test_libcurl_versions", "test_libcurl_failures", "test_process_state",
     "test_allocations", "test_tls", "test_threads", "test_transport", "test_host_code", "test_wire",
 ]
 
