@@ -413,6 +413,19 @@ static void test_retry_precedes_next_request(void **state) {
     EXPECT_STARTS(0, 20010, 20020);
 }
 
+/* Catches a loop that waits for the retry in the first slot instead of the earliest one. */
+static void test_earliest_retry_is_sent_first(void **state) {
+    struct call call = make_call(*state, 2);
+    FAKE_SCRIPT(1, {.duration_ms = 50, .http_status = 503, .retry_after = "20"},
+                {.duration_ms = 10});
+    FAKE_SCRIPT(2, {.duration_ms = 60, .http_status = 503, .retry_after = "5"},
+                {.duration_ms = 10});
+    fetch_all(&call, REPLY_OK);
+    EXPECT_STARTS(0, 0, 5060, 20050);
+    expect_delivery(&call, 0, 1, 5070, REPLY_OK, 2);
+    expect_delivery(&call, 1, 0, 20060, REPLY_OK, 2);
+}
+
 static void test_retries_are_counted_per_request(void **state) {
     struct call call = make_call(*state, 4);
     set_concurrency(*state, 1);
@@ -504,6 +517,7 @@ int main(void) {
         TEST(test_100_requests_are_in_flight),
         TEST(test_retry_wait_keeps_slot),
         TEST(test_retry_precedes_next_request),
+        TEST(test_earliest_retry_is_sent_first),
         TEST(test_retries_are_counted_per_request),
         TEST(test_log_has_attempts_and_waits),
         TEST(test_log_has_base_url_path),

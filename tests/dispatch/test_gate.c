@@ -294,6 +294,26 @@ static void test_longer_of_gate_and_wait_counts(void **state) {
     EXPECT_STARTS(0, 0, 0, 10100, 10100, 15060);
 }
 
+/* Catches a wait for the gate that is logged only if the first slot waits for it. */
+static void test_gate_wait_is_logged_once(void **state) {
+    struct call call = make_call(*state, 3);
+    FAKE_SCRIPT(1, {.duration_ms = 300});
+    FAKE_SCRIPT(2, {.duration_ms = 50, .http_status = 503, .retry_after = "60"},
+                {.duration_ms = 10});
+    FAKE_SCRIPT(3, {.duration_ms = 100, .http_status = 429, .retry_after = "10"},
+                {.duration_ms = 10});
+    fetch_all(&call, REPLY_OK);
+    EXPECT_STARTS(0, 0, 0, 10100, 60050);
+    assert_string_equal(fake_get_log(),
+                        "attempt 1 GET /v4/sequences/100/contacts/2: 503 in 50 ms\n"
+                        "wait 60000 ms: HTTP 503, retry 1 of 3\n"
+                        "attempt 1 GET /v4/sequences/100/contacts/3: 429 in 100 ms\n"
+                        "wait 10000 ms: rate limit\n"
+                        "attempt 1 GET /v4/sequences/100/contacts/1: 200 in 300 ms\n"
+                        "attempt 2 GET /v4/sequences/100/contacts/3: 200 in 10 ms\n"
+                        "attempt 2 GET /v4/sequences/100/contacts/2: 200 in 10 ms\n");
+}
+
 /* Catches a call that stops at the first 429 if max_retries is 0. */
 static void test_gate_delays_rest_without_retries(void **state) {
     struct call call = make_call(*state, 3);
@@ -688,6 +708,7 @@ int main(void) {
         TEST(test_earlier_429_keeps_gate_time),
         TEST(test_later_429_extends_gate),
         TEST(test_longer_of_gate_and_wait_counts),
+        TEST(test_gate_wait_is_logged_once),
         TEST(test_gate_delays_rest_without_retries),
         TEST(test_gate_beyond_deadline_ends_call),
         TEST(test_429_of_last_contact_ends_call),

@@ -25,7 +25,6 @@ enum { MAX_BODY_SIZE = 1024 * 1024 };
 
 /* ---- HTTP statuses ---- */
 
-/* A response of a problem document, whose detail is quoted in parentheses, or of no body. */
 static struct transport_response make_response(int32_t status, const char *retry_after,
                                                const char *body) {
     return (struct transport_response){.failure_text = "",
