@@ -187,7 +187,9 @@ static void test_missing_option_fails_if_required(void **state) {
         CURLoption option;
         reply_result result;
     } options[] = {
+#if LIBCURL_VERSION_NUM >= 0x075700
         {CURLOPT_QUICK_EXIT, REPLY_OK},
+#endif
         {CURLOPT_CAPATH, REPLY_OK},
         {CURLOPT_PROXY_CAINFO, REPLY_OK},
         {CURLOPT_PROXY_CAPATH, REPLY_OK},

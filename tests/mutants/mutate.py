@@ -276,7 +276,7 @@ class Copy:
     def measure_tests(self):
         """The tests with their timeouts in seconds, the quickest first."""
         if not self.build("all"):
-            sys.exit("the tests do not build without a change")
+            sys.exit(f"{self.directory} does not build without a change")
         seconds = {}
         for test in self.tests():
             start = time.monotonic()
