@@ -43,7 +43,7 @@ static void expect_status(int32_t status, const char *body, const char *words) {
     error_begin(&error, NULL);
     response_read(&response, MAX_BODY_SIZE, NULL, 0, &error);
     expect_error(&error, expected->result, 0, status, 0, -1);
-    fixture_expect_sound(name, error.message);
+    fixture_expect_printable(name, error.message);
     fixture_expect_words(name, name, error.message);
     fixture_expect_words(name, expected->words, error.message);
     fixture_expect_words(name, words, error.message);
@@ -181,7 +181,7 @@ static void test_failure_decides_error_and_retry(void **state) {
         const struct retry_outcome outcome =
             response_read(&response, MAX_BODY_SIZE, NULL, 0, &error);
         expect_error(&error, rows[i].failure, 0, 429, 56, 7000);
-        fixture_expect_sound(rows[i].words, error.message);
+        fixture_expect_printable(rows[i].words, error.message);
         fixture_expect_words(rows[i].text, rows[i].words, error.message);
         assert_int_equal(outcome.is_retryable, rows[i].is_retryable);
         assert_false(outcome.closes_gate);
@@ -293,7 +293,7 @@ static void expect_response(const struct response_case *row, const reply_error *
     expect_no_words(error, "Secret");
     expect_no_words(error, "private");
     assert_null(memmem(error, sizeof *error, FAKE_KEY, strlen(FAKE_KEY)));
-    fixture_expect_sound(row->name, error->message);
+    fixture_expect_printable(row->name, error->message);
 }
 
 static void test_response_decides_error(void **state) {
