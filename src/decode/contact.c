@@ -1,6 +1,6 @@
 /* contact.c - JSON to a contact, by a table of the endpoint's fields. cJSON decodes only strings
- * that contain escapes: it stores numbers as doubles, accepts text that is not JSON, and needs 40
- * times the memory of some texts, so json_scan checks and splits the text, and the rest is here. */
+ * that have escapes, because it stores numbers as doubles, cuts strings at \u0000, accepts invalid
+ * JSON, and needs up to 40 times the text's memory. */
 #include "decode/contact.h"
 
 #include <locale.h>
@@ -366,8 +366,8 @@ static bool allocate_contact(struct output *output, const struct json_document *
     for (size_t i = 0; i < FIELD_COUNT; i++) {
         size += members->values[i].length; /* the NUL replaces the quotes */
     }
-    /* The values are parts of the text: the sum cannot wrap if the text fits twice. 2 GiB do not
-     * fit with 32 bits. */
+    /* The values are parts of the text, so the sum cannot wrap if the text fits twice. With 32
+     * bits, 2 GiB do not fit. */
     reply_sequence_contact *contact =
         document->length <= (SIZE_MAX - sizeof *contact - 1) / 2 ? calloc(1, size) : NULL;
     if (contact == NULL) {

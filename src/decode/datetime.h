@@ -7,9 +7,8 @@
 
 #include "replyio.h"
 
-/* Parses a whole text as an RFC 3339 date and time. The offset may be missing: the time is then
- * UTC. *datetime borrows text, which may be NULL, even if it is not a date; has_time is then false.
- */
+/* Parses a whole text as an RFC 3339 date and time, in UTC if the offset is missing. *datetime
+ * borrows text, which may be NULL. If text is not a date, has_time is false. */
 void datetime_parse(const char *text, reply_datetime *datetime);
 
 /* Parses an HTTP date, only in the form "Sun, 06 Nov 1994 08:49:37 GMT" (IMF-fixdate). text may be

@@ -1,5 +1,5 @@
-/* json.c - strict JSON scanner; pure. It accepts exactly RFC 8259 in UTF-8 and never allocates. It
- * does not convert strings and numbers, but the caller can rely on their form. */
+/* json.c - strict JSON scanner; pure. It accepts exactly RFC 8259 in UTF-8, and never allocates. It
+ * does not recurse either, because a hostile text could exhaust the stack. */
 #include "decode/json.h"
 
 #include <stdint.h>
@@ -330,14 +330,20 @@ static bool scan_members(struct scanner *scanner, json_member_fn on_member, void
 
 /* ---- Documents ---- */
 
+/* fault may be NULL for a scan that cannot fail. */
+static void start_scan(struct scanner *scanner, const char *text, size_t length,
+                       struct json_fault *fault) {
+    scanner->start = text;
+    scanner->at = text;
+    scanner->end = text + length;
+    scanner->fault = fault;
+    scanner->depth = 0;
+}
+
 bool json_scan(const char *text, size_t length, json_member_fn on_member, void *context,
                struct json_document *document, struct json_fault *fault) {
     struct scanner scanner;
-    scanner.start = text;
-    scanner.at = text;
-    scanner.end = text + length;
-    scanner.fault = fault;
-    scanner.depth = 0;
+    start_scan(&scanner, text, length, fault);
     skip_byte_order_mark(&scanner);
     document->text = scanner.at;
     document->length = (size_t)(scanner.end - scanner.at);
@@ -352,8 +358,7 @@ bool json_scan(const char *text, size_t length, json_member_fn on_member, void *
 
 bool json_is_object(const char *text, size_t length) {
     struct scanner scanner;
-    scanner.at = text;
-    scanner.end = text + length;
+    start_scan(&scanner, text, length, NULL);
     skip_byte_order_mark(&scanner);
     skip_space(&scanner);
     return peek(&scanner) == '{';

@@ -728,7 +728,7 @@ static void unpacks_no_gzip(void **state) {
                    &error),
         REPLY_ERROR_INVALID_RESPONSE);
     assert_int_equal(error.http_status, 200);
-    assert_contains(error.message, "something else than a contact");
+    assert_contains(error.message, "without a contact");
 }
 
 /* ---- Errors and the log ---- */
