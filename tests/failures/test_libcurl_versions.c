@@ -113,8 +113,8 @@ static void test_initialisation(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_handles),
                                        cmocka_unit_test(test_initialisation)};
-    const pid_t responder = responder_start(base_url);
+    const pid_t server = contact_server_start(base_url);
     const int failed = cmocka_run_group_tests(tests, NULL, NULL);
-    responder_stop(responder);
+    contact_server_stop(server);
     return failed;
 }

@@ -23,7 +23,7 @@ TESTS = [
     "test_text", "test_json", "test_retry", "test_error", "test_problem", "test_client", "test_dispatch",
     "test_dispatch_many", "test_datetime", "test_contact", "test_request", "test_dispatch_random", "fuzz_decode", "fuzz_problem",
     "fuzz_datetime", "fuzz_settings", "fuzz_response", "test_atfork_failure", "test_libcurl_versions", "test_libcurl_failures", "test_process_state",
-    "test_allocations", "test_tls", "test_threads", "test_transport", "test_host_code", "test_wire",
+    "test_allocations", "test_tls", "test_threads", "test_host_code", "test_wire", "test_session", "test_transfer", "test_url",
 ]
 
 SWAPS = {
