@@ -7,7 +7,6 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/time.h>
 #include <time.h>
@@ -178,10 +177,8 @@ static reply_client *create_http_client(const struct stage *stage) {
 /* The CA file is small, because libcurl cannot be interrupted during the 20 ms in which it reads
  * the system's. */
 static reply_client *create_https_client(const struct stage *stage) {
-    char url[64];
     stage_server = server_start(stage->steps);
-    snprintf(url, sizeof url, "https://127.0.0.1:%d/v4", server_port(stage_server));
-    reply_client *client = fetch_create_client(url);
+    reply_client *client = fetch_create_client(server_https_url(stage_server));
     assert_int_equal(reply_client_set_ca_file(client, FIXTURES "/wire/ca.pem", NULL), REPLY_OK);
     return client;
 }
@@ -322,7 +319,7 @@ static void test_interrupt_cancels_undelivered_contacts(void **state) {
 }
 
 static void test_interrupt_spares_later_call(void **state) {
-    reply_client *client = fetch_create_client(server_url(server_start(RESPONSES)));
+    reply_client *client = fetch_create_client_of(RESPONSES);
     (void)state;
     reply_client_interrupt(NULL);
     reply_client_interrupt(client);
@@ -695,7 +692,7 @@ static void test_signal_handling_is_unchanged(void **state) {
         sigaction(number, NULL, &before[number]);
     }
     pthread_sigmask(SIG_SETMASK, NULL, &mask_before);
-    reply_client *client = fetch_create_client(server_url(server_start(RESPONSES)));
+    reply_client *client = fetch_create_client_of(RESPONSES);
     assert_int_equal(fetch_one(client, NULL), REPLY_OK);
     fetch_destroy_client(client);
     client = fetch_create_client("https://nonexistent.invalid/v4");

@@ -30,7 +30,7 @@ static int sleep_on_contact(size_t index, reply_result result, reply_sequence_co
 }
 
 /* Would catch attempts of other contacts that time out during the callback. */
-static void test_callback_time_is_not_counted(void **state) {
+static void test_callback_time_spares_attempt_timeouts(void **state) {
     static const int64_t ids[CONTACTS] = {1, 2, 3, 4, 5, 6, 7, 8};
     reply_client *client = NULL;
     int delivered = 0;
@@ -91,7 +91,7 @@ static void test_child_creates_client(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_callback_time_is_not_counted),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_callback_time_spares_attempt_timeouts),
                                        cmocka_unit_test(test_child_creates_client)};
     const pid_t server = contact_server_start(base_url);
     const int failed = cmocka_run_group_tests(tests, NULL, NULL);

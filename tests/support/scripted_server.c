@@ -42,7 +42,7 @@ struct server {
     int listener;
     int stop_event; /* readable when the server must stop */
     int port;
-    char url[64];
+    char url[64], https_url[64];
     pthread_t acceptor;
     struct connection *connections; /* owned by the acceptor until it has ended */
 
@@ -92,16 +92,16 @@ static bool send_bytes(const struct connection *connection, const char *bytes, s
 /* Sends the bytes this many times (-1: endlessly), in large blocks. */
 static bool send_times(const struct connection *connection, const char *bytes, size_t length,
                        int64_t times) {
-    const size_t once = length < 65536 ? 65536 / length : 1;
-    char *block = malloc(once * length);
+    const size_t per_block = length < 65536 ? 65536 / length : 1;
+    char *block = malloc(per_block * length);
     bool is_sent = block != NULL;
-    for (size_t i = 0; is_sent && i < once; i++) {
+    for (size_t i = 0; is_sent && i < per_block; i++) {
         memcpy(block + i * length, bytes, length);
     }
     while (is_sent && times != 0) {
-        const size_t now = times < 0 || (uint64_t)times > once ? once : (size_t)times;
-        is_sent = send_bytes(connection, block, now * length);
-        times -= times < 0 ? 0 : (int64_t)now;
+        const size_t count = times < 0 || (uint64_t)times > per_block ? per_block : (size_t)times;
+        is_sent = send_bytes(connection, block, count * length);
+        times -= times < 0 ? 0 : (int64_t)count;
     }
     free(block);
     return is_sent;
@@ -169,10 +169,10 @@ static bool read_request(struct connection *connection) {
             break;
         }
     }
-    char *kept = is_complete ? strdup(text) : NULL;
+    char *request = is_complete ? strdup(text) : NULL;
     free(text);
-    if (kept == NULL || !record_request(connection, kept)) {
-        free(kept);
+    if (request == NULL || !record_request(connection, request)) {
+        free(request);
         return false;
     }
     return true;
@@ -433,6 +433,7 @@ static struct server *start(int family, const struct server_step *first,
     }
     snprintf(server->url, sizeof server->url, "http://%s:%d/v4",
              family == AF_INET ? "127.0.0.1" : "[::1]", server->port);
+    snprintf(server->https_url, sizeof server->https_url, "https%s", server->url + strlen("http"));
     server->scripts[0] = copy_script(first);
     server->scripts[1] = copy_script(other);
     server->stop_event = eventfd(0, EFD_CLOEXEC);
@@ -492,23 +493,23 @@ static void stop(struct server *server) {
 
 /* ---- Ports that do not respond ---- */
 
-static void keep_socket(int kept) {
+static void close_after_test(int opened) {
     assert_true(socket_count < MAX_SOCKETS);
-    sockets[socket_count++] = kept;
+    sockets[socket_count++] = opened;
 }
 
 int server_open_full_port(void) {
     int port = 0;
     const int listener = listen_on(AF_INET, 0, &port);
     assert_true(listener >= 0);
-    keep_socket(listener);
+    close_after_test(listener);
     const struct sockaddr_in address = {.sin_family = AF_INET,
                                         .sin_port = htons((uint16_t)port),
                                         .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     for (int i = 0; i < 8; i++) {
         const int filler = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
         assert_true(filler >= 0);
-        keep_socket(filler);
+        close_after_test(filler);
         connect(filler, (const struct sockaddr *)&address, sizeof address);
         struct pollfd polled = {filler, POLLOUT, 0};
         if (poll(&polled, 1, 100) == 0) {
@@ -552,6 +553,10 @@ int server_port(const struct server *server) {
 
 const char *server_url(const struct server *server) {
     return server->url;
+}
+
+const char *server_https_url(const struct server *server) {
+    return server->https_url;
 }
 
 int server_connection_count(struct server *server) {

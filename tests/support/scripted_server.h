@@ -123,9 +123,10 @@ int server_find_closed_port(void);
 /* Returns how many connections to the port are waiting to be accepted. */
 int server_count_connecting(int port);
 
-/* These four and server_release may be called on any thread. */
+/* These five and server_release may be called on any thread. */
 int server_port(const struct server *server);
 const char *server_url(const struct server *server); /* "http://127.0.0.1:<port>/v4" */
+const char *server_https_url(const struct server *server);
 int server_connection_count(struct server *server);
 int server_request_count(struct server *server);
 

@@ -164,11 +164,10 @@ static void test_earlier_proxy_is_unused_for_loopback(void **state) {
 static void test_proxy_is_unused_for_https_loopback(void **state) {
     struct server *server = server_start(SCRIPT(EXPECT_BYTES, SEND("this is not TLS\r\n")));
     struct server *proxy = server_start(RESPONSES);
-    char url[128];
     (void)state;
     set_proxy_variables(server_url(proxy));
-    snprintf(url, sizeof url, "https://127.0.0.1:%d/v4", server_port(server));
-    assert_int_equal(fetch_one(fetch_create_client(url), NULL), REPLY_ERROR_TLS);
+    assert_int_equal(fetch_one(fetch_create_client(server_https_url(server)), NULL),
+                     REPLY_ERROR_TLS);
     assert_int_equal(server_connection_count(server), 1);
     assert_int_equal(server_connection_count(proxy), 0);
 }
@@ -384,7 +383,7 @@ static void test_random_numbers_vary_without_getentropy(void **state) {
 /* ---- Settings ---- */
 
 static void test_setting_after_call_is_rejected(void **state) {
-    reply_client *client = fetch_create_client(server_url(server_start(RESPONSES)));
+    reply_client *client = fetch_create_client_of(RESPONSES);
     reply_sequence_contact *contact = NULL;
     (void)state;
     assert_int_equal(reply_get_sequence_contact(client, 0, 1, &contact, NULL),

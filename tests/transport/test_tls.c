@@ -509,54 +509,54 @@ static void test_reset_stream_spares_other_streams(void **state) {
     }
 }
 
+/* clang-format off */
+static const struct http2_case {
+    const char *name;
+    reply_result result;
+    int32_t http_status;
+    struct server_step steps[5];
+} http2_cases[] = {
+    {"contact", REPLY_OK, 0,
+     {EXPECT, RESPOND}},
+    {"body of 1 MiB", REPLY_OK, 0,
+     {EXPECT, SEND("HTTP/1.1 200 OK\r\n\r\n"), SEND_CONTACT(1024 * 1024)}},
+    {"body over 1 MiB", REPLY_ERROR_RESPONSE_TOO_LARGE, 0,
+     {EXPECT, SEND("HTTP/1.1 200 OK\r\n\r\n"), SEND_CONTACT(1024 * 1024 + 1)}},
+    {"endless body", REPLY_ERROR_RESPONSE_TOO_LARGE, 0,
+     {EXPECT, SEND("HTTP/1.1 200 OK\r\n\r\n"), SEND_ENDLESSLY("[")}},
+    {"announced 100 GB", REPLY_ERROR_RESPONSE_TOO_LARGE, 0,
+     {EXPECT, SEND("HTTP/1.1 200 OK\r\nContent-Length: 107374182400\r\n\r\n{"), AWAIT_CLOSE}},
+    {"truncated body", REPLY_ERROR_NETWORK, 0,
+     {EXPECT, SEND("HTTP/1.1 200 OK\r\nContent-Length: 300\r\n\r\n"),
+      SEND_CONTACT_PART(300, 0, 200)}},
+    {"truncated chunk", REPLY_ERROR_NETWORK, 0,
+     {EXPECT, SEND("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n12c\r\n"),
+      SEND_CONTACT_PART(300, 0, 200)}},
+    {"404 with truncated body", REPLY_ERROR_NOT_FOUND, 404,
+     {EXPECT, SEND("HTTP/1.1 404 Not Found\r\nContent-Length: 300\r\n\r\n{")}},
+    {"404 with endless body", REPLY_ERROR_NOT_FOUND, 404,
+     {EXPECT, SEND("HTTP/1.1 404 Not Found\r\n\r\n"), SEND_ENDLESSLY("[")}},
+    {"401", REPLY_ERROR_UNAUTHORIZED, 401,
+     {EXPECT, SEND("HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n")}},
+    {"redirect", REPLY_ERROR_HTTP, 302,
+     {EXPECT, SEND("HTTP/1.1 302 Found\r\nLocation: https://127.0.0.1/\r\n"
+                   "Content-Length: 0\r\n\r\n")}},
+    {"204", REPLY_ERROR_HTTP, 204,
+     {EXPECT, SEND("HTTP/1.1 204 No Content\r\n\r\n")}},
+    {"502 of nginx", REPLY_ERROR_SERVER, 502,
+     {EXPECT, CLOSE}},
+};
+/* clang-format on */
+
 static void test_http2_response_gives_expected_result(void **state) {
-    static const struct {
-        struct server_step steps[6];
-        reply_result result;
-        int32_t http_status;
-    } rows[] = {
-        {{EXPECT, RESPOND}, REPLY_OK, 0},
-        {{EXPECT, SEND("HTTP/1.1 200 OK\r\n\r\n"), SEND_CONTACT(1024 * 1024)}, REPLY_OK, 0},
-        {{EXPECT, SEND("HTTP/1.1 200 OK\r\n\r\n"), SEND_CONTACT(1024 * 1024 + 1)},
-         REPLY_ERROR_RESPONSE_TOO_LARGE,
-         0},
-        {{EXPECT, SEND("HTTP/1.1 200 OK\r\n\r\n"), SEND_ENDLESSLY("[")},
-         REPLY_ERROR_RESPONSE_TOO_LARGE,
-         0},
-        {{EXPECT, SEND("HTTP/1.1 200 OK\r\nContent-Length: 107374182400\r\n\r\n{"), AWAIT_CLOSE},
-         REPLY_ERROR_RESPONSE_TOO_LARGE,
-         0},
-        {{EXPECT, SEND("HTTP/1.1 200 OK\r\nContent-Length: 300\r\n\r\n"),
-          SEND_CONTACT_PART(300, 0, 200)},
-         REPLY_ERROR_NETWORK,
-         0},
-        {{EXPECT, SEND("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n12c\r\n"),
-          SEND_CONTACT_PART(300, 0, 200)},
-         REPLY_ERROR_NETWORK,
-         0},
-        {{EXPECT, SEND("HTTP/1.1 404 Not Found\r\nContent-Length: 300\r\n\r\n{")},
-         REPLY_ERROR_NOT_FOUND,
-         404},
-        {{EXPECT, SEND("HTTP/1.1 404 Not Found\r\n\r\n"), SEND_ENDLESSLY("[")},
-         REPLY_ERROR_NOT_FOUND,
-         404},
-        {{EXPECT, SEND("HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n")},
-         REPLY_ERROR_UNAUTHORIZED,
-         401},
-        {{EXPECT,
-          SEND("HTTP/1.1 302 Found\r\nLocation: https://127.0.0.1/\r\nContent-Length: 0\r\n\r\n")},
-         REPLY_ERROR_HTTP,
-         302},
-        {{EXPECT, SEND("HTTP/1.1 204 No Content\r\n\r\n")}, REPLY_ERROR_HTTP, 204},
-        {{EXPECT, CLOSE}, REPLY_ERROR_SERVER, 502}, /* nginx's own */
-    };
     (void)state;
-    for (size_t i = 0; i < COUNT(rows); i++) {
+    for (size_t i = 0; i < COUNT(http2_cases); i++) {
+        const struct http2_case *row = &http2_cases[i];
         reply_error error;
         const reply_result result =
-            fetch_by_ids(create_client_behind_nginx(server_start(rows[i].steps)), 44, 5, &error);
-        if (result != rows[i].result || error.http_status != rows[i].http_status) {
-            fail_msg("row %zu: %s, status %d, code %d: %s", i, reply_result_name(result),
+            fetch_by_ids(create_client_behind_nginx(server_start(row->steps)), 44, 5, &error);
+        if (result != row->result || error.http_status != row->http_status) {
+            fail_msg("%s: %s, status %d, code %d: %s", row->name, reply_result_name(result),
                      error.http_status, error.curl_code, error.message);
         }
         fetch_tear_down(NULL);
@@ -704,7 +704,7 @@ static int destroy_in_child(void *client) {
 }
 
 /* Would catch a child that closes the parent's TLS session. */
-static void test_child_keeps_parent_session_open(void **state) {
+static void test_child_keeps_tls_connection_open(void **state) {
     static const enum port ports[] = {HTTP2, HTTP1};
     (void)state;
     for (size_t i = 0; i < COUNT(ports); i++) {
@@ -744,9 +744,8 @@ static void test_sigpipe_is_not_raised(void **state) {
         assert_int_equal(fetch_by_ids(client, 70, 2, NULL), REPLY_OK);
         fetch_destroy_client(client);
         struct server *server = server_start(SCRIPT(EXPECT_BYTES, RESET));
-        char url[64];
-        snprintf(url, sizeof url, "https://127.0.0.1:%d/v4", server_port(server));
-        assert_int_equal(fetch_one(fetch_create_client(url), NULL), REPLY_ERROR_TLS);
+        assert_int_equal(fetch_one(fetch_create_client(server_https_url(server)), NULL),
+                         REPLY_ERROR_TLS);
         fetch_tear_down(NULL);
     }
     assert_int_equal(sigpipe_count, 0);
@@ -773,7 +772,7 @@ int main(void) {
         FETCH_TEST(test_http2_attempt_times_out),
         FETCH_TEST(test_interrupt_ends_http2_call),
         FETCH_TEST(test_proxy_does_not_see_key),
-        FETCH_TEST(test_child_keeps_parent_session_open),
+        FETCH_TEST(test_child_keeps_tls_connection_open),
         cmocka_unit_test_teardown(test_sigpipe_is_not_raised, restore_sigpipe_and_tear_down),
     };
     static struct CMUnitTest all[COUNT(trust_cases) + COUNT(tests)];

@@ -1,5 +1,5 @@
 /* test_url.c - base URLs and proxy URLs: which are accepted, and how requests use them. */
-#include <inttypes.h>
+#include <stdint.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>

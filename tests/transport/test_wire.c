@@ -5,7 +5,6 @@
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -293,19 +292,14 @@ static reply_client *create_client_of(struct server *server, int32_t retries) {
     return create_client(server_url(server), retries);
 }
 
-static const char *https_url(const struct server *server) {
-    static char url[64];
-    snprintf(url, sizeof url, "https://127.0.0.1:%d/v4", server_port(server));
-    return url;
-}
-
 /* Runs a fault that takes too long a second time, because a loaded machine can delay any run. */
 static void check_fault(const struct fault *fault, bool is_https) {
     struct observed observed;
     int connections = 0;
     for (int run = 0; run < 2; run++) {
         struct server *server = server_start(fault->steps);
-        observed = observe(create_client(is_https ? https_url(server) : server_url(server), 1));
+        observed =
+            observe(create_client(is_https ? server_https_url(server) : server_url(server), 1));
         connections = server_connection_count(server);
         fetch_tear_down(NULL);
         if (!is_expected(&observed, &fault->outcome) || is_in_time(&observed, &fault->outcome)) {
@@ -390,7 +384,7 @@ static void test_connect_timeout_ends_connect(void **state) {
 
 static void test_connect_timeout_includes_tls_handshake(void **state) {
     struct server *server = server_start(SCRIPT(EXPECT_BYTES, AWAIT_CLOSE));
-    reply_client *client = fetch_create_client(https_url(server));
+    reply_client *client = fetch_create_client(server_https_url(server));
     (void)state;
     reply_client_set_connect_timeout_ms(client, attempt_timeout_ms(), NULL);
     const int64_t started_ms = timing_now_ms();
@@ -453,7 +447,7 @@ static void test_deadline_ends_call_for_many(void **state) {
 static void test_waiting_transfers_connect_concurrently(void **state) {
     enum { CONTACTS = 8 };
     struct server *server = server_start(SCRIPT(EXPECT_BYTES, AWAIT_CLOSE));
-    reply_client *client = fetch_create_client(https_url(server));
+    reply_client *client = fetch_create_client(server_https_url(server));
     (void)state;
     assert_int_equal(reply_client_set_ca_file(client, FIXTURES "/wire/ca.pem", NULL), REPLY_OK);
     assert_int_equal(reply_client_set_connect_timeout_ms(client, attempt_timeout_ms(), NULL),
