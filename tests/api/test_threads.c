@@ -14,10 +14,10 @@
 #include <cmocka.h>
 
 #include "support/child.h"
-#include "support/fetch.h"
 #include "support/libc_fault.h"
 #include "support/scripted_server.h"
 #include "support/timing.h"
+#include "support/wire.h"
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
@@ -59,7 +59,7 @@ static void *fetch_contacts(void *context) {
 
 static void test_threads_get_their_own_contacts(void **state) {
     struct server *server = server_start(RESPONSES);
-    reply_client *client = fetch_create_client(server_url(server));
+    reply_client *client = wire_create_client(server_url(server));
     struct fetcher fetchers[THREADS];
     (void)state;
     for (int i = 0; i < THREADS; i++) {
@@ -81,7 +81,7 @@ static void *create_fetch_and_destroy(void *context) {
     for (int i = 0; i < fetcher->count; i++) {
         reply_client *client = NULL;
         reply_sequence_contact *contact = NULL;
-        if (reply_client_create(FETCH_KEY, &client, NULL) == REPLY_OK &&
+        if (reply_client_create(WIRE_KEY, &client, NULL) == REPLY_OK &&
             reply_client_set_base_url(client, fetcher->url, NULL) == REPLY_OK) {
             fetcher->success_count +=
                 reply_get_sequence_contact(client, 1, i + 1, &contact, NULL) == REPLY_OK;
@@ -115,14 +115,14 @@ static void test_rate_limit_holds_every_thread(void **state) {
         EXPECT, SEND("HTTP/1.1 429 Slow\r\nRetry-After: 1\r\nContent-Length: 0\r\n\r\n"), EXPECT,
         RESPOND, REPEAT};
     struct server *server = server_start_two_scripts(first, RESPONSES);
-    reply_client *client = fetch_create_client(server_url(server));
+    reply_client *client = wire_create_client(server_url(server));
     struct fetcher fetchers[THREADS];
     (void)state;
     reply_client_set_max_retries(client, 1, NULL);
     for (int i = 0; i < THREADS; i++) {
         fetchers[i] = (struct fetcher){.client = client, .sequence_id = i + 1, .count = 1};
         start_thread(&fetchers[i].thread, fetch_contacts, &fetchers[i]);
-        fetch_await_log("wait ", 1);
+        wire_await_log("wait ", 1);
     }
     for (int i = 0; i < THREADS; i++) {
         pthread_join(fetchers[i].thread, NULL);
@@ -171,14 +171,14 @@ static int full_port;
 
 static reply_client *create_http_client(const struct stage *stage) {
     stage_server = server_start(stage->steps);
-    return fetch_create_client(server_url(stage_server));
+    return wire_create_client(server_url(stage_server));
 }
 
 /* The CA file is small, because libcurl cannot be interrupted during the 20 ms in which it reads
  * the system's. */
 static reply_client *create_https_client(const struct stage *stage) {
     stage_server = server_start(stage->steps);
-    reply_client *client = fetch_create_client(server_https_url(stage_server));
+    reply_client *client = wire_create_client(server_https_url(stage_server));
     assert_int_equal(reply_client_set_ca_file(client, FIXTURES "/wire/ca.pem", NULL), REPLY_OK);
     return client;
 }
@@ -188,12 +188,12 @@ static reply_client *create_connecting_client(const struct stage *stage) {
     (void)stage;
     full_port = server_open_full_port();
     snprintf(url, sizeof url, "http://127.0.0.1:%d/v4", full_port);
-    return fetch_create_client(url);
+    return wire_create_client(url);
 }
 
 static reply_client *create_lookup_client(const struct stage *stage) {
     (void)stage;
-    return fetch_create_client("https://" LIBC_FAULT_DEAD_HOST "/v4");
+    return wire_create_client("https://" LIBC_FAULT_DEAD_HOST "/v4");
 }
 
 static void await_connections(void) {
@@ -209,7 +209,7 @@ static void await_marks(void) {
 }
 
 static void await_waits(void) {
-    fetch_await_log("wait ", CALLS);
+    wire_await_log("wait ", CALLS);
 }
 
 static void await_connecting(void) {
@@ -282,7 +282,7 @@ static void test_interrupt_ends_call(void **state) {
     for (int run = 0; run < 5 && elapsed_ms > allowed_ms && elapsed_ms < timing_scale_ms(1000);
          run++) {
         elapsed_ms = interrupt_calls(*state);
-        fetch_tear_down(NULL);
+        wire_tear_down(NULL);
     }
     assert_in_range(elapsed_ms, 0, allowed_ms);
 }
@@ -290,12 +290,12 @@ static void test_interrupt_ends_call(void **state) {
 struct many_call {
     pthread_t thread;
     reply_client *client;
-    struct fetch_summary summary;
+    struct wire_summary summary;
 };
 
 static void *run_many_call(void *context) {
     struct many_call *call = context;
-    call->summary = fetch_many(call->client, 100, 50);
+    call->summary = wire_fetch_many(call->client, 100, 50);
     return NULL;
 }
 
@@ -305,7 +305,7 @@ static void test_interrupt_cancels_undelivered_contacts(void **state) {
     struct server *server = server_start_two_scripts(
         SCRIPT(EXPECT, RESPOND, EXPECT, RESPOND, MARK, EXPECT, AWAIT_CLOSE),
         SCRIPT(EXPECT, MARK, AWAIT_CLOSE));
-    struct many_call call = {.client = fetch_create_client(server_url(server))};
+    struct many_call call = {.client = wire_create_client(server_url(server))};
     (void)state;
     start_thread(&call.thread, run_many_call, &call);
     server_await_requests(server, 6);
@@ -319,21 +319,21 @@ static void test_interrupt_cancels_undelivered_contacts(void **state) {
 }
 
 static void test_interrupt_spares_later_call(void **state) {
-    reply_client *client = fetch_create_client_of(RESPONSES);
+    reply_client *client = wire_create_client_of(RESPONSES);
     (void)state;
     reply_client_interrupt(NULL);
     reply_client_interrupt(client);
-    assert_int_equal(fetch_one(client, NULL), REPLY_OK);
+    assert_int_equal(wire_fetch_one(client, NULL), REPLY_OK);
     reply_client_interrupt(client);
     reply_client_interrupt(client);
-    assert_int_equal(fetch_one(client, NULL), REPLY_OK);
+    assert_int_equal(wire_fetch_one(client, NULL), REPLY_OK);
 }
 
 /* Would catch the interrupted attempt's response being read by the next call. */
 static void test_call_after_interrupt_succeeds(void **state) {
     struct server *server =
         server_start_two_scripts(SCRIPT(EXPECT, AWAIT_RELEASE, RESPOND, AWAIT_CLOSE), RESPONSES);
-    reply_client *client = fetch_create_client(server_url(server));
+    reply_client *client = wire_create_client(server_url(server));
     struct call call = {.client = client};
     (void)state;
     start_thread(&call.thread, run_call, &call);
@@ -342,14 +342,14 @@ static void test_call_after_interrupt_succeeds(void **state) {
     pthread_join(call.thread, NULL);
     assert_int_equal(call.result, REPLY_ERROR_CANCELLED);
     server_release(server);
-    assert_int_equal(fetch_by_ids(client, 3, 4, NULL), REPLY_OK);
-    assert_int_equal(fetch_count_log("attempt 1 GET " FETCH_PATH ": REPLY_ERROR_CANCELLED in "), 1);
+    assert_int_equal(wire_fetch_ids(client, 3, 4, NULL), REPLY_OK);
+    assert_int_equal(wire_count_log("attempt 1 GET " WIRE_PATH ": REPLY_ERROR_CANCELLED in "), 1);
 }
 
 static void test_interrupt_spares_other_client(void **state) {
     struct server *server = server_start(SCRIPT(EXPECT, AWAIT_RELEASE, RESPOND, AWAIT_CLOSE));
-    reply_client *other = fetch_create_client(server_url(server));
-    struct call call = {.client = fetch_create_client(server_url(server))};
+    reply_client *other = wire_create_client(server_url(server));
+    struct call call = {.client = wire_create_client(server_url(server))};
     (void)state;
     start_thread(&call.thread, run_call, &call);
     server_await_requests(server, 1);
@@ -383,7 +383,7 @@ static void *fetch_until_stopped(void *context) {
 /* Interrupts at any point of a call. Would catch a call that neither succeeds nor is cancelled. */
 static void test_interrupted_call_succeeds_or_is_cancelled(void **state) {
     struct server *server = server_start(RESPONSES);
-    reply_client *client = fetch_create_client(server_url(server));
+    reply_client *client = wire_create_client(server_url(server));
     struct looper loopers[THREADS];
     atomic_bool is_stopping = false;
     int success_count = 0, cancelled_count = 0;
@@ -408,7 +408,7 @@ static void test_interrupted_call_succeeds_or_is_cancelled(void **state) {
     }
     assert_true(success_count > 0);
     assert_true(cancelled_count > 0);
-    assert_int_equal(fetch_one(client, NULL), REPLY_OK);
+    assert_int_equal(wire_fetch_one(client, NULL), REPLY_OK);
 }
 
 /* ---- Fork ---- */
@@ -435,7 +435,7 @@ static int use_inherited_client(void *context) {
         strstr(error.message, "fork") == NULL) {
         return 1;
     }
-    if (fetch_many(client, 1, 1).result != REPLY_ERROR_INVALID_ARGUMENT) {
+    if (wire_fetch_many(client, 1, 1).result != REPLY_ERROR_INVALID_ARGUMENT) {
         return 2;
     }
     if (reply_client_set_max_retries(client, 1, &error) != REPLY_ERROR_INVALID_ARGUMENT ||
@@ -461,7 +461,7 @@ static int use_new_client(void *context) {
     reply_client *own = NULL;
     reply_sequence_contact *contact = NULL;
     reply_client_destroy(inherited->client);
-    if (reply_client_create(FETCH_KEY, &own, NULL) != REPLY_OK ||
+    if (reply_client_create(WIRE_KEY, &own, NULL) != REPLY_OK ||
         reply_client_set_base_url(own, inherited->url, NULL) != REPLY_OK) {
         return 1;
     }
@@ -476,23 +476,23 @@ static int use_new_client(void *context) {
 
 static void test_inherited_client_is_rejected(void **state) {
     struct server *server = server_start(RESPONSES);
-    reply_client *client = fetch_create_client(server_url(server));
+    reply_client *client = wire_create_client(server_url(server));
     (void)state;
     run_in_child(use_inherited_client, client, server_url(server)); /* before its first call */
-    assert_int_equal(fetch_one(client, NULL), REPLY_OK);
+    assert_int_equal(wire_fetch_one(client, NULL), REPLY_OK);
     run_in_child(use_inherited_client, client, server_url(server)); /* with an idle connection */
     assert_int_equal(server_request_count(server), 1);
 }
 
 static void test_child_keeps_parent_connection_open(void **state) {
     struct server *server = server_start(RESPONSES);
-    reply_client *client = fetch_create_client(server_url(server));
+    reply_client *client = wire_create_client(server_url(server));
     (void)state;
-    assert_int_equal(fetch_one(client, NULL), REPLY_OK);
+    assert_int_equal(wire_fetch_one(client, NULL), REPLY_OK);
     run_in_child(use_and_destroy_inherited_client, client, server_url(server));
-    assert_int_equal(fetch_one(client, NULL), REPLY_OK);
+    assert_int_equal(wire_fetch_one(client, NULL), REPLY_OK);
     run_in_child(use_new_client, client, server_url(server));
-    assert_int_equal(fetch_one(client, NULL), REPLY_OK);
+    assert_int_equal(wire_fetch_one(client, NULL), REPLY_OK);
     assert_int_equal(server_request_count(server), 4);
     assert_int_equal(server_connection_count(server),
                      2); /* of the parent, and of the child's new client */
@@ -502,7 +502,7 @@ static void test_child_keeps_parent_connection_open(void **state) {
 static void test_child_spares_call_in_progress(void **state) {
     struct server *server =
         server_start_two_scripts(SCRIPT(EXPECT, AWAIT_RELEASE, RESPOND, AWAIT_CLOSE), RESPONSES);
-    struct call call = {.client = fetch_create_client(server_url(server))};
+    struct call call = {.client = wire_create_client(server_url(server))};
     (void)state;
     start_thread(&call.thread, run_call, &call);
     server_await_requests(server, 1);
@@ -521,7 +521,7 @@ static void test_new_client_works_after_fork(void **state) {
         skip();
     }
     struct server *server = server_start(RESPONSES);
-    reply_client *client = fetch_create_client(server_url(server));
+    reply_client *client = wire_create_client(server_url(server));
     struct looper loopers[2];
     atomic_bool is_stopping = false;
     (void)state;
@@ -551,18 +551,18 @@ static void *interrupt_until_stopped(void *context) {
  * child that waits for it. */
 static void test_child_ignores_inherited_lock(void **state) {
     struct server *server = server_start(RESPONSES);
-    reply_client *client = fetch_create_client(server_url(server));
+    reply_client *client = wire_create_client(server_url(server));
     atomic_bool is_stopping = false;
     struct looper looper = {.client = client, .is_stopping = &is_stopping};
     (void)state;
-    assert_int_equal(fetch_one(client, NULL), REPLY_OK);
+    assert_int_equal(wire_fetch_one(client, NULL), REPLY_OK);
     start_thread(&looper.thread, interrupt_until_stopped, &looper);
     for (int i = 0; i < 20; i++) {
         run_in_child(use_and_destroy_inherited_client, client, server_url(server));
     }
     atomic_store(&is_stopping, true);
     pthread_join(looper.thread, NULL);
-    assert_int_equal(fetch_one(client, NULL), REPLY_OK);
+    assert_int_equal(wire_fetch_one(client, NULL), REPLY_OK);
 }
 
 /* ---- Signals ---- */
@@ -591,19 +591,19 @@ static int stop_alarms_and_tear_down(void **state) {
     set_alarms(0);
     signal(SIGALRM, SIG_DFL);
     signal(SIGPIPE, SIG_DFL);
-    return fetch_tear_down(state);
+    return wire_tear_down(state);
 }
 
 static void test_wait_continues_after_signals(void **state) {
     struct server *server = server_start(
         SCRIPT(EXPECT, SEND("HTTP/1.1 503 No\r\nRetry-After: 1\r\nContent-Length: 0\r\n\r\n"),
                EXPECT, RESPOND, AWAIT_CLOSE));
-    reply_client *client = fetch_create_client(server_url(server));
+    reply_client *client = wire_create_client(server_url(server));
     reply_error error;
     (void)state;
     reply_client_set_max_retries(client, 1, NULL);
     set_alarms(2000);
-    const reply_result result = fetch_one(client, &error);
+    const reply_result result = wire_fetch_one(client, &error);
     set_alarms(0);
     assert_int_equal(result, REPLY_OK);
     assert_int_equal(error.attempts, 2);
@@ -615,15 +615,15 @@ static void test_wait_continues_after_signals(void **state) {
 static void test_transfer_continues_after_signals(void **state) {
     struct server *server = server_start(
         SCRIPT(EXPECT, SEND_SLOWLY("HTTP/1.1 200 OK\r\n", 20), SEND("\r\n"), SEND_CONTACT(300)));
-    reply_client *client = fetch_create_client(server_url(server));
+    reply_client *client = wire_create_client(server_url(server));
     (void)state;
     set_alarms(2000);
-    const reply_result slow = fetch_one(client, NULL);
+    const reply_result slow = wire_fetch_one(client, NULL);
     struct server *fast = server_start(RESPONSES);
-    reply_client *other = fetch_create_client(server_url(fast));
+    reply_client *other = wire_create_client(server_url(fast));
     int success_count = 0;
     for (int i = 1; i <= 50; i++) {
-        success_count += fetch_by_ids(other, 1, i, NULL) == REPLY_OK;
+        success_count += wire_fetch_ids(other, 1, i, NULL) == REPLY_OK;
     }
     set_alarms(0);
     assert_int_equal(slow, REPLY_OK);
@@ -632,13 +632,13 @@ static void test_transfer_continues_after_signals(void **state) {
 
 static void test_signals_keep_timeout_exact(void **state) {
     struct server *server = server_start(SCRIPT(EXPECT, AWAIT_CLOSE));
-    reply_client *client = fetch_create_client(server_url(server));
+    reply_client *client = wire_create_client(server_url(server));
     reply_error error;
     (void)state;
     reply_client_set_attempt_timeout_ms(client, 300, NULL);
     set_alarms(2000);
     const int64_t started_ms = timing_now_ms();
-    const reply_result result = fetch_one(client, &error);
+    const reply_result result = wire_fetch_one(client, &error);
     const int64_t elapsed_ms = timing_now_ms() - started_ms;
     set_alarms(0);
     assert_int_equal(result, REPLY_ERROR_TIMEOUT);
@@ -665,22 +665,22 @@ static void test_sigpipe_is_not_raised(void **state) {
     for (int i = 0; i < 10; i++) {
         struct server *server =
             server_start(i % 2 == 0 ? SCRIPT(EXPECT_BYTES, RESET) : SCRIPT(EXPECT_BYTES, CLOSE));
-        reply_client *client = fetch_create_client(server_url(server));
+        reply_client *client = wire_create_client(server_url(server));
         add_largest_headers(client);
-        assert_int_equal(fetch_one(client, NULL), REPLY_ERROR_NETWORK);
-        fetch_tear_down(NULL);
+        assert_int_equal(wire_fetch_one(client, NULL), REPLY_ERROR_NETWORK);
+        wire_tear_down(NULL);
     }
     assert_int_equal(sigpipe_count, 0);
 }
 
 static void test_largest_request_is_sent(void **state) {
     struct server *server = server_start(RESPONSES);
-    reply_client *client = fetch_create_client(server_url(server));
+    reply_client *client = wire_create_client(server_url(server));
     (void)state;
     add_largest_headers(client);
     assert_int_equal(reply_client_add_header(client, "X-One-More", "", NULL),
                      REPLY_ERROR_INVALID_ARGUMENT);
-    assert_int_equal(fetch_one(client, NULL), REPLY_OK);
+    assert_int_equal(wire_fetch_one(client, NULL), REPLY_OK);
     assert_true(strlen(server_request(server, 0).text) > 64 * 8192);
 }
 
@@ -692,11 +692,11 @@ static void test_signal_handling_is_unchanged(void **state) {
         sigaction(number, NULL, &before[number]);
     }
     pthread_sigmask(SIG_SETMASK, NULL, &mask_before);
-    reply_client *client = fetch_create_client_of(RESPONSES);
-    assert_int_equal(fetch_one(client, NULL), REPLY_OK);
-    fetch_destroy_client(client);
-    client = fetch_create_client("https://nonexistent.invalid/v4");
-    assert_int_equal(fetch_one(client, NULL), REPLY_ERROR_NETWORK);
+    reply_client *client = wire_create_client_of(RESPONSES);
+    assert_int_equal(wire_fetch_one(client, NULL), REPLY_OK);
+    wire_destroy_client(client);
+    client = wire_create_client("https://nonexistent.invalid/v4");
+    assert_int_equal(wire_fetch_one(client, NULL), REPLY_ERROR_NETWORK);
     for (int number = 1; number < 32; number++) {
         struct sigaction after = {0};
         sigaction(number, NULL, &after);
@@ -711,32 +711,32 @@ static void test_signal_handling_is_unchanged(void **state) {
 
 int main(void) {
     static const struct CMUnitTest tests[] = {
-        FETCH_TEST(test_signal_handling_is_unchanged), /* first, before other tests change it */
-        FETCH_TEST(test_threads_get_their_own_contacts),
-        FETCH_TEST(test_threads_create_clients_concurrently),
-        FETCH_TEST(test_rate_limit_holds_every_thread),
-        FETCH_TEST(test_interrupt_cancels_undelivered_contacts),
-        FETCH_TEST(test_interrupt_spares_later_call),
-        FETCH_TEST(test_call_after_interrupt_succeeds),
-        FETCH_TEST(test_interrupt_spares_other_client),
-        FETCH_TEST(test_interrupted_call_succeeds_or_is_cancelled),
-        FETCH_TEST(test_inherited_client_is_rejected),
-        FETCH_TEST(test_child_keeps_parent_connection_open),
-        FETCH_TEST(test_child_spares_call_in_progress),
-        FETCH_TEST(test_new_client_works_after_fork),
-        FETCH_TEST(test_child_ignores_inherited_lock),
+        WIRE_TEST(test_signal_handling_is_unchanged), /* first, before other tests change it */
+        WIRE_TEST(test_threads_get_their_own_contacts),
+        WIRE_TEST(test_threads_create_clients_concurrently),
+        WIRE_TEST(test_rate_limit_holds_every_thread),
+        WIRE_TEST(test_interrupt_cancels_undelivered_contacts),
+        WIRE_TEST(test_interrupt_spares_later_call),
+        WIRE_TEST(test_call_after_interrupt_succeeds),
+        WIRE_TEST(test_interrupt_spares_other_client),
+        WIRE_TEST(test_interrupted_call_succeeds_or_is_cancelled),
+        WIRE_TEST(test_inherited_client_is_rejected),
+        WIRE_TEST(test_child_keeps_parent_connection_open),
+        WIRE_TEST(test_child_spares_call_in_progress),
+        WIRE_TEST(test_new_client_works_after_fork),
+        WIRE_TEST(test_child_ignores_inherited_lock),
         cmocka_unit_test_teardown(test_wait_continues_after_signals, stop_alarms_and_tear_down),
         cmocka_unit_test_teardown(test_transfer_continues_after_signals, stop_alarms_and_tear_down),
         cmocka_unit_test_teardown(test_signals_keep_timeout_exact, stop_alarms_and_tear_down),
         cmocka_unit_test_teardown(test_sigpipe_is_not_raised, stop_alarms_and_tear_down),
-        FETCH_TEST(test_largest_request_is_sent),
+        WIRE_TEST(test_largest_request_is_sent),
     };
     static struct CMUnitTest all[COUNT(tests) + COUNT(stages)];
     memcpy(all, tests, sizeof tests);
     for (size_t i = 0; i < COUNT(stages); i++) {
         all[COUNT(tests) + i] = (struct CMUnitTest){.name = stages[i].name,
                                                     .test_func = test_interrupt_ends_call,
-                                                    .teardown_func = fetch_tear_down,
+                                                    .teardown_func = wire_tear_down,
                                                     .initial_state = (void *)(uintptr_t)&stages[i]};
     }
     return cmocka_run_group_tests_name("threads", all, NULL, NULL);

@@ -11,9 +11,9 @@
 #include <cmocka.h>
 
 #include "support/check.h"
-#include "support/fetch.h"
 #include "support/scripted_server.h"
 #include "support/timing.h"
+#include "support/wire.h"
 #include "transport/transport.h"
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
@@ -22,10 +22,10 @@
 
 static void test_calls_reuse_connection(void **state) {
     struct server *server = server_start(RESPONSES);
-    reply_client *client = fetch_create_client(server_url(server));
+    reply_client *client = wire_create_client(server_url(server));
     (void)state;
     for (int i = 1; i <= 10; i++) {
-        assert_int_equal(fetch_by_ids(client, 1, i, NULL), REPLY_OK);
+        assert_int_equal(wire_fetch_ids(client, 1, i, NULL), REPLY_OK);
     }
     assert_int_equal(server_request_count(server), 10);
     assert_int_equal(server_connection_count(server), 1);
@@ -34,29 +34,29 @@ static void test_calls_reuse_connection(void **state) {
 static void test_error_status_keeps_connection(void **state) {
     struct server *server = server_start(
         SCRIPT(EXPECT, SEND("HTTP/1.1 404 Not Found\r\nContent-Length: 2\r\n\r\n{}"), REPEAT));
-    reply_client *client = fetch_create_client(server_url(server));
+    reply_client *client = wire_create_client(server_url(server));
     (void)state;
     for (int i = 1; i <= 5; i++) {
-        assert_int_equal(fetch_by_ids(client, 1, i, NULL), REPLY_ERROR_NOT_FOUND);
+        assert_int_equal(wire_fetch_ids(client, 1, i, NULL), REPLY_ERROR_NOT_FOUND);
     }
     assert_int_equal(server_connection_count(server), 1);
 }
 
 /* Fetches this many contacts, each of which must succeed at the first attempt. */
 static void fetch_all_at_once(reply_client *client, int64_t sequence_id, int count) {
-    const struct fetch_summary summary = fetch_all(client, sequence_id, count);
+    const struct wire_summary summary = wire_fetch_all(client, sequence_id, count);
     assert_int_equal(summary.contact_count, count);
     assert_int_equal(summary.max_attempts, 1);
 }
 
 static void test_many_contacts_reuse_connection(void **state) {
     struct server *server = server_start(RESPONSES);
-    reply_client *client = fetch_create_client(server_url(server));
+    reply_client *client = wire_create_client(server_url(server));
     (void)state;
     assert_int_equal(reply_client_set_max_concurrency(client, 1, NULL), REPLY_OK);
-    assert_int_equal(fetch_by_ids(client, 7, 1, NULL), REPLY_OK);
+    assert_int_equal(wire_fetch_ids(client, 7, 1, NULL), REPLY_OK);
     fetch_all_at_once(client, 7, 40);
-    assert_int_equal(fetch_by_ids(client, 7, 1, NULL), REPLY_OK);
+    assert_int_equal(wire_fetch_ids(client, 7, 1, NULL), REPLY_OK);
     assert_int_equal(server_request_count(server), 42);
     assert_int_equal(server_connection_count(server), 1);
 }
@@ -78,13 +78,13 @@ static void test_all_idle_connections_are_reused(void **state) {
     struct server *server =
         server_start_two_scripts(SCRIPT(EXPECT, RESPOND, EXPECT, AWAIT_RELEASE, RESPOND, REPEAT),
                                  SCRIPT(EXPECT, AWAIT_RELEASE, RESPOND, REPEAT));
-    reply_client *client = fetch_create_client(server_url(server));
+    reply_client *client = wire_create_client(server_url(server));
     pthread_t releaser;
     (void)state;
     assert_int_equal(reply_client_set_max_concurrency(client, 6, NULL), REPLY_OK);
-    assert_int_equal(fetch_one(client, NULL), REPLY_OK);
+    assert_int_equal(wire_fetch_one(client, NULL), REPLY_OK);
     assert_int_equal(pthread_create(&releaser, NULL, release_after_seven_requests, server), 0);
-    const struct fetch_summary summary = fetch_many(client, 8, 6);
+    const struct wire_summary summary = wire_fetch_many(client, 8, 6);
     pthread_join(releaser, NULL);
     assert_int_equal(summary.result, REPLY_OK);
     assert_true(summary.is_each_delivered_once);
@@ -102,11 +102,11 @@ static void test_all_idle_connections_are_reused(void **state) {
 static void test_closed_connection_is_replaced(void **state) {
     struct server *server =
         server_start(SCRIPT(EXPECT, SEND("HTTP/1.0 200 OK\r\n\r\n"), SEND_CONTACT(300), CLOSE));
-    reply_client *client = fetch_create_client(server_url(server));
+    reply_client *client = wire_create_client(server_url(server));
     (void)state;
     for (int i = 1; i <= 3; i++) {
         reply_error error;
-        assert_int_equal(fetch_by_ids(client, 1, i, &error), REPLY_OK);
+        assert_int_equal(wire_fetch_ids(client, 1, i, &error), REPLY_OK);
         assert_int_equal(error.attempts, 1);
     }
     assert_int_equal(server_connection_count(server), 3);
@@ -127,7 +127,7 @@ static void set_proxy_variables(const char *url) {
 
 static int unset_proxies_and_tear_down(void **state) {
     set_proxy_variables(NULL);
-    return fetch_tear_down(state);
+    return wire_tear_down(state);
 }
 
 static void test_proxy_is_unused_for_loopback(void **state) {
@@ -140,10 +140,10 @@ static void test_proxy_is_unused_for_loopback(void **state) {
     for (size_t i = 0; i < COUNT(formats); i++) {
         char url[128];
         snprintf(url, sizeof url, formats[i], server_port(server));
-        assert_int_equal(fetch_one(fetch_create_client(url), NULL), REPLY_OK);
-        reply_client *client = fetch_create_client(url);
+        assert_int_equal(wire_fetch_one(wire_create_client(url), NULL), REPLY_OK);
+        reply_client *client = wire_create_client(url);
         assert_int_equal(reply_client_set_proxy(client, server_url(proxy), NULL), REPLY_OK);
-        assert_int_equal(fetch_one(client, NULL), REPLY_OK);
+        assert_int_equal(wire_fetch_one(client, NULL), REPLY_OK);
     }
     assert_int_equal(server_request_count(server), 2 * COUNT(formats));
     assert_int_equal(server_connection_count(proxy), 0);
@@ -153,11 +153,11 @@ static void test_proxy_is_unused_for_loopback(void **state) {
 static void test_earlier_proxy_is_unused_for_loopback(void **state) {
     struct server *server = server_start(RESPONSES);
     struct server *proxy = server_start(RESPONSES);
-    reply_client *client = fetch_create_client("https://api.example.invalid/v4");
+    reply_client *client = wire_create_client("https://api.example.invalid/v4");
     (void)state;
     assert_int_equal(reply_client_set_proxy(client, server_url(proxy), NULL), REPLY_OK);
     assert_int_equal(reply_client_set_base_url(client, server_url(server), NULL), REPLY_OK);
-    assert_int_equal(fetch_one(client, NULL), REPLY_OK);
+    assert_int_equal(wire_fetch_one(client, NULL), REPLY_OK);
     assert_int_equal(server_connection_count(proxy), 0);
 }
 
@@ -166,7 +166,7 @@ static void test_proxy_is_unused_for_https_loopback(void **state) {
     struct server *proxy = server_start(RESPONSES);
     (void)state;
     set_proxy_variables(server_url(proxy));
-    assert_int_equal(fetch_one(fetch_create_client(server_https_url(server)), NULL),
+    assert_int_equal(wire_fetch_one(wire_create_client(server_https_url(server)), NULL),
                      REPLY_ERROR_TLS);
     assert_int_equal(server_connection_count(server), 1);
     assert_int_equal(server_connection_count(proxy), 0);
@@ -215,7 +215,7 @@ static const struct proxy_case proxy_cases[] = {
 static void check_proxy_case(const struct proxy_case *row, bool is_from_environment) {
     reply_error error;
     struct server *proxy = server_start(row->steps);
-    reply_client *client = fetch_create_client("https://api.example.invalid/v4");
+    reply_client *client = wire_create_client("https://api.example.invalid/v4");
     reply_client_set_max_retries(client, 1, NULL);
     reply_client_add_header(client, "X-TEAM-ID", "secret-team", NULL);
     if (is_from_environment) {
@@ -223,7 +223,7 @@ static void check_proxy_case(const struct proxy_case *row, bool is_from_environm
     } else {
         assert_int_equal(reply_client_set_proxy(client, server_url(proxy), NULL), REPLY_OK);
     }
-    const reply_result result = fetch_one(client, &error);
+    const reply_result result = wire_fetch_one(client, &error);
     if (result != row->result || error.http_status != 0 || error.retry_after_ms != -1 ||
         error.attempts != row->attempts || error.curl_code == 0 || error.request_id[0] != '\0' ||
         server_connection_count(proxy) != row->attempts) {
@@ -234,7 +234,7 @@ static void check_proxy_case(const struct proxy_case *row, bool is_from_environm
     for (int i = 0; i < server_request_count(proxy); i++) {
         const char *request = server_request(proxy, i).text;
         assert_int_equal(strncmp(request, "CONNECT api.example.invalid:443 HTTP/1.1\r\n", 42), 0);
-        assert_null(strstr(request, FETCH_KEY));
+        assert_null(strstr(request, WIRE_KEY));
         assert_null(strcasestr(request, "x-api-key"));
         assert_null(strstr(request, "secret-team"));
         assert_null(strstr(request, "sequences"));
@@ -254,15 +254,15 @@ static void test_proxy_does_not_see_key(void **state) {
 static void test_set_proxy_overrides_environment(void **state) {
     struct server *environment = server_start(SCRIPT(EXPECT));
     struct server *chosen = server_start(SCRIPT(EXPECT));
-    reply_client *client = fetch_create_client("https://api.example.invalid/v4");
+    reply_client *client = wire_create_client("https://api.example.invalid/v4");
     (void)state;
     set_proxy_variables(server_url(environment));
     assert_int_equal(reply_client_set_proxy(client, server_url(chosen), NULL), REPLY_OK);
-    assert_int_equal(fetch_one(client, NULL), REPLY_ERROR_NETWORK);
+    assert_int_equal(wire_fetch_one(client, NULL), REPLY_ERROR_NETWORK);
     assert_int_equal(server_connection_count(chosen), 1);
-    client = fetch_create_client("https://api.example.invalid/v4");
+    client = wire_create_client("https://api.example.invalid/v4");
     assert_int_equal(reply_client_set_proxy(client, "", NULL), REPLY_OK);
-    assert_int_equal(fetch_one(client, NULL), REPLY_ERROR_NETWORK);
+    assert_int_equal(wire_fetch_one(client, NULL), REPLY_ERROR_NETWORK);
     assert_int_equal(server_connection_count(chosen), 1);
     assert_int_equal(server_connection_count(environment), 0);
 }
@@ -280,9 +280,9 @@ static void test_retry_after_is_waited_for(void **state) {
                  "HTTP/1.1 %s\r\nRetry-After: 1\r\nContent-Length: 0\r\n\r\n", statuses[i]);
         struct server *server =
             server_start(SCRIPT(EXPECT, SEND_TEXT(texts[i]), EXPECT, RESPOND, AWAIT_CLOSE));
-        reply_client *client = fetch_create_client(server_url(server));
+        reply_client *client = wire_create_client(server_url(server));
         reply_client_set_max_retries(client, 1, NULL);
-        assert_int_equal(fetch_one(client, &error), REPLY_OK);
+        assert_int_equal(wire_fetch_one(client, &error), REPLY_OK);
         assert_int_equal(error.attempts, 2);
         const int64_t waited_ms = server_request(server, 1).at_ms - server_request(server, 0).at_ms;
         assert_in_range(waited_ms, 1000, 1000 + timing_scale_ms(500));
@@ -293,16 +293,16 @@ static void test_too_long_wait_is_not_started(void **state) {
     struct server *server = server_start(SCRIPT(
         EXPECT, SEND("HTTP/1.1 429 Slow down\r\nRetry-After: 60\r\nContent-Length: 0\r\n\r\n"),
         REPEAT));
-    reply_client *client = fetch_create_client(server_url(server));
+    reply_client *client = wire_create_client(server_url(server));
     const int64_t started_ms = timing_now_ms();
     reply_error error;
     (void)state;
     reply_client_set_max_retries(client, 3, NULL);
     reply_client_set_timeout_ms(client, 30000, NULL);
-    assert_int_equal(fetch_one(client, &error), REPLY_ERROR_RATE_LIMITED);
+    assert_int_equal(wire_fetch_one(client, &error), REPLY_ERROR_RATE_LIMITED);
     assert_int_equal(error.retry_after_ms, 60000);
     assert_int_equal(error.attempts, 1);
-    assert_int_equal(fetch_one(client, &error), REPLY_ERROR_RATE_LIMITED);
+    assert_int_equal(wire_fetch_one(client, &error), REPLY_ERROR_RATE_LIMITED);
     assert_in_range(error.retry_after_ms, 60000 - timing_scale_ms(2000), 60000);
     assert_int_equal(error.attempts, 0);
     assert_true(timing_now_ms() - started_ms < timing_scale_ms(2000));
@@ -334,16 +334,16 @@ static void test_log_has_attempts_and_waits(void **state) {
     static const struct server_step failing[] = {
         EXPECT, SEND("HTTP/1.1 503 Unavailable\r\nContent-Length: 0\r\n\r\n"), EXPECT, CLOSE};
     reply_client *client =
-        fetch_create_client(server_url(server_start_two_scripts(failing, RESPONSES)));
+        wire_create_client(server_url(server_start_two_scripts(failing, RESPONSES)));
     (void)state;
     reply_client_set_max_retries(client, 3, NULL);
-    assert_int_equal(fetch_one(client, NULL), REPLY_OK);
-    char *log = fetch_copy_log();
-    check_matches(log, "^attempt 1 GET " FETCH_PATH ": 503 in [0-9]+ ms\n"
+    assert_int_equal(wire_fetch_one(client, NULL), REPLY_OK);
+    char *log = wire_copy_log();
+    check_matches(log, "^attempt 1 GET " WIRE_PATH ": 503 in [0-9]+ ms\n"
                        "wait [0-9]+ ms: [^\n]+\n"
-                       "attempt 2 GET " FETCH_PATH ": (REPLY_ERROR_NETWORK in [0-9]+ ms\n"
+                       "attempt 2 GET " WIRE_PATH ": (REPLY_ERROR_NETWORK in [0-9]+ ms\n"
                        "wait [0-9]+ ms: [^\n]+\n"
-                       "attempt 3 GET " FETCH_PATH ": )?200 in [0-9]+ ms\n$");
+                       "attempt 3 GET " WIRE_PATH ": )?200 in [0-9]+ ms\n$");
     free(log);
 }
 
@@ -383,40 +383,40 @@ static void test_random_numbers_vary_without_getentropy(void **state) {
 /* ---- Settings ---- */
 
 static void test_setting_after_call_is_rejected(void **state) {
-    reply_client *client = fetch_create_client_of(RESPONSES);
+    reply_client *client = wire_create_client_of(RESPONSES);
     reply_sequence_contact *contact = NULL;
     (void)state;
     assert_int_equal(reply_get_sequence_contact(client, 0, 1, &contact, NULL),
                      REPLY_ERROR_INVALID_ARGUMENT);
     assert_int_equal(reply_client_set_max_retries(client, 1, NULL), REPLY_OK);
-    assert_int_equal(fetch_one(client, NULL), REPLY_OK);
+    assert_int_equal(wire_fetch_one(client, NULL), REPLY_OK);
     assert_int_equal(reply_client_set_max_retries(client, 1, NULL), REPLY_ERROR_INVALID_ARGUMENT);
     assert_int_equal(reply_client_set_base_url(client, "https://api.reply.io", NULL),
                      REPLY_ERROR_INVALID_ARGUMENT);
     assert_int_equal(reply_client_set_proxy(client, "", NULL), REPLY_ERROR_INVALID_ARGUMENT);
-    assert_int_equal(fetch_one(client, NULL), REPLY_OK);
+    assert_int_equal(wire_fetch_one(client, NULL), REPLY_OK);
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        FETCH_TEST(test_calls_reuse_connection),
-        FETCH_TEST(test_error_status_keeps_connection),
-        FETCH_TEST(test_many_contacts_reuse_connection),
-        FETCH_TEST(test_all_idle_connections_are_reused),
-        FETCH_TEST(test_closed_connection_is_replaced),
+        WIRE_TEST(test_calls_reuse_connection),
+        WIRE_TEST(test_error_status_keeps_connection),
+        WIRE_TEST(test_many_contacts_reuse_connection),
+        WIRE_TEST(test_all_idle_connections_are_reused),
+        WIRE_TEST(test_closed_connection_is_replaced),
         cmocka_unit_test_teardown(test_proxy_is_unused_for_loopback, unset_proxies_and_tear_down),
-        FETCH_TEST(test_earlier_proxy_is_unused_for_loopback),
+        WIRE_TEST(test_earlier_proxy_is_unused_for_loopback),
         cmocka_unit_test_teardown(test_proxy_is_unused_for_https_loopback,
                                   unset_proxies_and_tear_down),
         cmocka_unit_test_teardown(test_proxy_does_not_see_key, unset_proxies_and_tear_down),
         cmocka_unit_test_teardown(test_set_proxy_overrides_environment,
                                   unset_proxies_and_tear_down),
-        FETCH_TEST(test_retry_after_is_waited_for),
-        FETCH_TEST(test_too_long_wait_is_not_started),
-        FETCH_TEST(test_wake_ends_next_wait),
-        FETCH_TEST(test_log_has_attempts_and_waits),
-        FETCH_TEST(test_random_numbers_vary_without_getentropy),
-        FETCH_TEST(test_setting_after_call_is_rejected),
+        WIRE_TEST(test_retry_after_is_waited_for),
+        WIRE_TEST(test_too_long_wait_is_not_started),
+        WIRE_TEST(test_wake_ends_next_wait),
+        WIRE_TEST(test_log_has_attempts_and_waits),
+        WIRE_TEST(test_random_numbers_vary_without_getentropy),
+        WIRE_TEST(test_setting_after_call_is_rejected),
     };
     set_proxy_variables(NULL);
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -19,10 +19,10 @@
 
 #include "support/check.h"
 #include "support/child.h"
-#include "support/fetch.h"
 #include "support/libc_fault.h"
 #include "support/scripted_server.h"
 #include "support/timing.h"
+#include "support/wire.h"
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
@@ -288,7 +288,7 @@ static const char *ca_path(const char *name) {
 static reply_client *create_client(enum port port, const char *ca) {
     char url[64];
     snprintf(url, sizeof url, "https://127.0.0.1:%d/v4", nginx.ports[port]);
-    reply_client *client = fetch_create_client(url);
+    reply_client *client = wire_create_client(url);
     if (ca != NULL) {
         assert_int_equal(reply_client_set_ca_file(client, ca_path(ca), NULL), REPLY_OK);
     }
@@ -304,7 +304,7 @@ static reply_client *create_client_behind_nginx(struct server *server) {
     char url[96];
     snprintf(url, sizeof url, "https://127.0.0.1:%d/to/%d/v4", nginx.ports[HTTP2],
              server_port(server));
-    reply_client *client = fetch_create_client(url);
+    reply_client *client = wire_create_client(url);
     assert_int_equal(reply_client_set_ca_file(client, ca_path("known.pem"), NULL), REPLY_OK);
     return client;
 }
@@ -313,18 +313,18 @@ static reply_client *create_client_behind_nginx(struct server *server) {
 
 static void test_http2_and_tls13_are_used(void **state) {
     (void)state;
-    assert_int_equal(fetch_by_ids(create_trusting_client(HTTP2), 1, 2, NULL), REPLY_OK);
+    assert_int_equal(wire_fetch_ids(create_trusting_client(HTTP2), 1, 2, NULL), REPLY_OK);
     char *lines = await_lines("/sequences/1/", 1);
     check_contains(
         lines,
-        "protocol=HTTP/2.0 tls=TLSv1.3 status=200 uri=/v4/sequences/1/contacts/2 key=" FETCH_KEY
+        "protocol=HTTP/2.0 tls=TLSv1.3 status=200 uri=/v4/sequences/1/contacts/2 key=" WIRE_KEY
         " accept=application/json encoding=- end");
     free(lines);
 }
 
 static void test_http1_is_used_without_http2(void **state) {
     (void)state;
-    assert_int_equal(fetch_by_ids(create_trusting_client(HTTP1), 2, 2, NULL), REPLY_OK);
+    assert_int_equal(wire_fetch_ids(create_trusting_client(HTTP1), 2, 2, NULL), REPLY_OK);
     char *lines = await_lines("/sequences/2/", 1);
     check_contains(lines, "protocol=HTTP/1.1 tls=TLSv1.3 status=200");
     free(lines);
@@ -332,7 +332,7 @@ static void test_http1_is_used_without_http2(void **state) {
 
 static void test_tls12_is_accepted(void **state) {
     (void)state;
-    assert_int_equal(fetch_by_ids(create_trusting_client(TLS_1_2), 3, 2, NULL), REPLY_OK);
+    assert_int_equal(wire_fetch_ids(create_trusting_client(TLS_1_2), 3, 2, NULL), REPLY_OK);
     char *lines = await_lines("/sequences/3/", 1);
     check_contains(lines, "protocol=HTTP/2.0 tls=TLSv1.2 status=200");
     free(lines);
@@ -342,9 +342,9 @@ static void test_localhost_certificate_is_accepted(void **state) {
     char url[64];
     (void)state;
     snprintf(url, sizeof url, "https://LocalHost:%d/v4/", nginx.ports[HTTP2]);
-    reply_client *client = fetch_create_client(url);
+    reply_client *client = wire_create_client(url);
     assert_int_equal(reply_client_set_ca_file(client, ca_path("known.pem"), NULL), REPLY_OK);
-    assert_int_equal(fetch_by_ids(client, 4, 2, NULL), REPLY_OK);
+    assert_int_equal(wire_fetch_ids(client, 4, 2, NULL), REPLY_OK);
 }
 
 static const struct trust_case {
@@ -370,13 +370,13 @@ static void test_untrusted_server_is_tls_error(void **state) {
     char path[64];
     reply_client *client = create_client(row->port, row->ca);
     reply_client_set_max_retries(client, 3, NULL);
-    assert_int_equal(fetch_by_ids(client, sequence_id, 2, &error), REPLY_ERROR_TLS);
+    assert_int_equal(wire_fetch_ids(client, sequence_id, 2, &error), REPLY_ERROR_TLS);
     assert_int_equal(error.attempts, 1);
     assert_int_equal(error.http_status, 0);
     assert_int_not_equal(error.curl_code, 0);
-    assert_int_equal(fetch_total_wait_ms(), 0);
+    assert_int_equal(wire_total_wait_ms(), 0);
     /* This request appears in the log after any earlier one. */
-    assert_int_equal(fetch_by_ids(create_trusting_client(HTTP2), sequence_id, 3, NULL), REPLY_OK);
+    assert_int_equal(wire_fetch_ids(create_trusting_client(HTTP2), sequence_id, 3, NULL), REPLY_OK);
     snprintf(path, sizeof path, "/sequences/%d/", sequence_id);
     free(await_lines(path, 1));
 }
@@ -396,7 +396,7 @@ static void test_tls11_is_rejected(void **state) {
     }
     reply_client *client = create_trusting_client(TLS_1_1);
     reply_client_set_max_retries(client, 3, NULL);
-    assert_int_equal(fetch_one(client, &error), REPLY_ERROR_TLS);
+    assert_int_equal(wire_fetch_one(client, &error), REPLY_ERROR_TLS);
     assert_int_equal(error.attempts, 1);
 }
 
@@ -409,7 +409,7 @@ static void test_calls_reuse_connection(void **state) {
         char path[32];
         reply_client *client = create_trusting_client(ports[i]);
         for (int contact = 1; contact <= 10; contact++) {
-            assert_int_equal(fetch_by_ids(client, 20 + (int)i, contact, NULL), REPLY_OK);
+            assert_int_equal(wire_fetch_ids(client, 20 + (int)i, contact, NULL), REPLY_OK);
         }
         snprintf(path, sizeof path, "/sequences/%d/", 20 + (int)i);
         char *lines = await_lines(path, 10);
@@ -422,7 +422,7 @@ static void test_many_contacts_use_one_connection(void **state) {
     reply_client *client = create_trusting_client(HTTP2);
     (void)state;
     assert_int_equal(reply_client_set_max_concurrency(client, 32, NULL), REPLY_OK);
-    const struct fetch_summary summary = fetch_all(client, 30, 200);
+    const struct wire_summary summary = wire_fetch_all(client, 30, 200);
     assert_int_equal(summary.contact_count, 200);
     assert_int_equal(summary.max_attempts, 1);
     char *lines = await_lines("/sequences/30/", 200);
@@ -439,7 +439,7 @@ static void test_max_concurrency_is_reached(void **state) {
     (void)state;
     assert_int_equal(reply_client_set_max_concurrency(client, 32, NULL), REPLY_OK);
     assert_int_equal(reply_client_set_timeout_ms(client, 1000, NULL), REPLY_OK);
-    const struct fetch_summary summary = fetch_many(client, 31, 200);
+    const struct wire_summary summary = wire_fetch_many(client, 31, 200);
     assert_int_equal(summary.result, REPLY_ERROR_TIMEOUT);
     assert_int_equal(server_request_count(server), 32);
     assert_int_equal(summary.error_counts[REPLY_ERROR_TIMEOUT], 200);
@@ -457,7 +457,7 @@ static void test_goaway_costs_only_new_connection(void **state) {
     reply_client *client = create_trusting_client(SENDS_GOAWAY);
     for (int contact = 1; contact <= 12; contact++) {
         reply_error error;
-        assert_int_equal(fetch_by_ids(client, 40, contact, &error), REPLY_OK);
+        assert_int_equal(wire_fetch_ids(client, 40, contact, &error), REPLY_OK);
         assert_int_equal(error.attempts, 1);
     }
     char *lines = await_lines("/sequences/40/", 12);
@@ -470,7 +470,7 @@ static void test_goaway_keeps_all_contacts(void **state) {
     reply_client *client = create_trusting_client(SENDS_GOAWAY);
     assert_int_equal(reply_client_set_max_concurrency(client, 4, NULL), REPLY_OK);
     assert_int_equal(reply_client_set_max_retries(client, 3, NULL), REPLY_OK);
-    assert_int_equal(fetch_all(client, 41, 40).contact_count, 40);
+    assert_int_equal(wire_fetch_all(client, 41, 40).contact_count, 40);
 }
 
 /* nginx resets the stream of contact 444. */
@@ -479,11 +479,11 @@ static void test_reset_stream_is_network_error(void **state) {
     reply_error error;
     (void)state;
     reply_client_set_max_retries(client, 1, NULL);
-    assert_int_equal(fetch_by_ids(client, 42, 444, &error), REPLY_ERROR_NETWORK);
+    assert_int_equal(wire_fetch_ids(client, 42, 444, &error), REPLY_ERROR_NETWORK);
     assert_int_equal(error.attempts, 2);
     assert_int_equal(error.http_status, 0);
     assert_int_not_equal(error.curl_code, 0);
-    assert_int_equal(fetch_by_ids(client, 42, 1, NULL), REPLY_OK);
+    assert_int_equal(wire_fetch_ids(client, 42, 1, NULL), REPLY_OK);
 }
 
 static int record_result(size_t index, reply_result result, reply_sequence_contact *contact,
@@ -554,12 +554,12 @@ static void test_http2_response_gives_expected_result(void **state) {
         const struct http2_case *row = &http2_cases[i];
         reply_error error;
         const reply_result result =
-            fetch_by_ids(create_client_behind_nginx(server_start(row->steps)), 44, 5, &error);
+            wire_fetch_ids(create_client_behind_nginx(server_start(row->steps)), 44, 5, &error);
         if (result != row->result || error.http_status != row->http_status) {
             fail_msg("%s: %s, status %d, code %d: %s", row->name, reply_result_name(result),
                      error.http_status, error.curl_code, error.message);
         }
-        fetch_tear_down(NULL);
+        wire_tear_down(NULL);
     }
 }
 
@@ -569,12 +569,12 @@ static void test_http2_headers_are_read(void **state) {
                             "Content-Length: 22\r\n\r\n{\"code\":\"some.problem\"}")));
     reply_error error;
     (void)state;
-    assert_int_equal(fetch_by_ids(create_client_behind_nginx(server), 45, 5, &error),
+    assert_int_equal(wire_fetch_ids(create_client_behind_nginx(server), 45, 5, &error),
                      REPLY_ERROR_SERVER);
     assert_int_equal(error.http_status, 503);
     assert_int_equal(error.retry_after_ms, 7000);
     assert_string_equal(error.request_id, "req-2");
-    assert_non_null(strcasestr(server_request(server, 0).text, "x-api-key: " FETCH_KEY "\r\n"));
+    assert_non_null(strcasestr(server_request(server, 0).text, "x-api-key: " WIRE_KEY "\r\n"));
 }
 
 /* Would catch a timed-out stream that spoils the next call. */
@@ -585,9 +585,9 @@ static void test_http2_attempt_times_out(void **state) {
     const int64_t started_ms = timing_now_ms();
     (void)state;
     reply_client_set_attempt_timeout_ms(client, 300, NULL);
-    assert_int_equal(fetch_by_ids(client, 46, 5, NULL), REPLY_ERROR_TIMEOUT);
+    assert_int_equal(wire_fetch_ids(client, 46, 5, NULL), REPLY_ERROR_TIMEOUT);
     assert_in_range(timing_now_ms() - started_ms, 295, 300 + timing_scale_ms(200));
-    assert_int_equal(fetch_by_ids(client, 46, 6, NULL), REPLY_OK);
+    assert_int_equal(wire_fetch_ids(client, 46, 6, NULL), REPLY_OK);
 }
 
 struct call {
@@ -621,8 +621,8 @@ static void test_interrupt_ends_http2_call(void **state) {
         assert_int_equal(call.result, REPLY_ERROR_CANCELLED);
         const int64_t elapsed_ms = call.ended_ms - started_ms;
         shortest_ms = elapsed_ms < shortest_ms ? elapsed_ms : shortest_ms;
-        assert_int_equal(fetch_by_ids(call.client, 47, 6, NULL), REPLY_OK);
-        fetch_tear_down(NULL);
+        assert_int_equal(wire_fetch_ids(call.client, 47, 6, NULL), REPLY_OK);
+        wire_tear_down(NULL);
     }
     assert_in_range(shortest_ms, 0, timing_scale_ms(50));
 }
@@ -638,17 +638,17 @@ static void test_failed_send_is_handled(void **state) {
         reply_client_set_max_retries(client, 1, NULL);
         libc_fault_fail_send(1 + i / 2);
         const int64_t started_ms = timing_now_ms();
-        const reply_result result = fetch_by_ids(client, 48, 5, &error);
-        const int64_t elapsed_ms = timing_now_ms() - started_ms - fetch_total_wait_ms();
+        const reply_result result = wire_fetch_ids(client, 48, 5, &error);
+        const int64_t elapsed_ms = timing_now_ms() - started_ms - wire_total_wait_ms();
         libc_fault_fail_send(0);
         if ((result != REPLY_OK && result != REPLY_ERROR_TLS) ||
             elapsed_ms > timing_scale_ms(1000)) {
             fail_msg("send %d: %s after %d attempts in %d ms: %s", 1 + i / 2,
                      reply_result_name(result), error.attempts, (int)elapsed_ms, error.message);
         }
-        assert_int_equal(fetch_by_ids(client, 48, 6, &error), REPLY_OK);
-        assert_true(timing_now_ms() - started_ms - fetch_total_wait_ms() < timing_scale_ms(2000));
-        fetch_tear_down(NULL);
+        assert_int_equal(wire_fetch_ids(client, 48, 6, &error), REPLY_OK);
+        assert_true(timing_now_ms() - started_ms - wire_total_wait_ms() < timing_scale_ms(2000));
+        wire_tear_down(NULL);
     }
 }
 
@@ -662,8 +662,8 @@ static void test_failed_send_spares_other_contacts(void **state) {
         reply_client_set_max_retries(client, 1, NULL);
         libc_fault_fail_send(1 + i / 2);
         const int64_t started_ms = timing_now_ms();
-        const struct fetch_summary summary = fetch_all(client, 49, 8);
-        const int64_t elapsed_ms = timing_now_ms() - started_ms - fetch_total_wait_ms();
+        const struct wire_summary summary = wire_fetch_all(client, 49, 8);
+        const int64_t elapsed_ms = timing_now_ms() - started_ms - wire_total_wait_ms();
         const int tls_errors = summary.error_counts[REPLY_ERROR_TLS];
         libc_fault_fail_send(0);
         if (summary.contact_count < 7 || summary.contact_count + tls_errors != 8 ||
@@ -671,7 +671,7 @@ static void test_failed_send_spares_other_contacts(void **state) {
             fail_msg("send %d: %d contacts, %d TLS errors, in %d ms", 1 + i / 2,
                      summary.contact_count, tls_errors, (int)elapsed_ms);
         }
-        fetch_tear_down(NULL);
+        wire_tear_down(NULL);
     }
 }
 
@@ -681,19 +681,19 @@ static void test_failed_send_spares_other_contacts(void **state) {
 static void test_proxy_does_not_see_key(void **state) {
     struct server *proxy = server_start(
         SCRIPT(EXPECT, SEND("HTTP/1.1 200 Established\r\n\r\n"), TUNNEL(nginx.ports[HTTP2])));
-    reply_client *client = fetch_create_client("https://api.example.invalid/v4");
+    reply_client *client = wire_create_client("https://api.example.invalid/v4");
     (void)state;
     assert_int_equal(reply_client_set_ca_file(client, ca_path("known.pem"), NULL), REPLY_OK);
     assert_int_equal(reply_client_set_proxy(client, server_url(proxy), NULL), REPLY_OK);
     for (int contact = 1; contact <= 3; contact++) {
-        assert_int_equal(fetch_by_ids(client, 50, contact, NULL), REPLY_OK);
+        assert_int_equal(wire_fetch_ids(client, 50, contact, NULL), REPLY_OK);
     }
     assert_int_equal(server_connection_count(proxy), 1);
     const char *request = server_request(proxy, 0).text;
     assert_int_equal(strncmp(request, "CONNECT api.example.invalid:443 HTTP/1.1\r\n", 42), 0);
-    assert_null(strstr(request, FETCH_KEY));
+    assert_null(strstr(request, WIRE_KEY));
     char *lines = await_lines("/sequences/50/", 3);
-    assert_int_equal(count_occurrences(lines, "key=" FETCH_KEY " "), 3);
+    assert_int_equal(count_occurrences(lines, "key=" WIRE_KEY " "), 3);
     assert_int_equal(count_connections(lines), 1);
     free(lines);
 }
@@ -710,9 +710,9 @@ static void test_child_keeps_tls_connection_open(void **state) {
     for (size_t i = 0; i < COUNT(ports); i++) {
         char path[32];
         reply_client *client = create_trusting_client(ports[i]);
-        assert_int_equal(fetch_by_ids(client, 60 + (int)i, 1, NULL), REPLY_OK);
+        assert_int_equal(wire_fetch_ids(client, 60 + (int)i, 1, NULL), REPLY_OK);
         assert_int_equal(child_run(destroy_in_child, client), 0);
-        assert_int_equal(fetch_by_ids(client, 60 + (int)i, 2, NULL), REPLY_OK);
+        assert_int_equal(wire_fetch_ids(client, 60 + (int)i, 2, NULL), REPLY_OK);
         snprintf(path, sizeof path, "/sequences/%d/", 60 + (int)i);
         char *lines = await_lines(path, 2);
         assert_int_equal(count_connections(lines), 1);
@@ -729,7 +729,7 @@ static void count_sigpipe(int number) {
 
 static int restore_sigpipe_and_tear_down(void **state) {
     signal(SIGPIPE, SIG_DFL);
-    return fetch_tear_down(state);
+    return wire_tear_down(state);
 }
 
 /* OpenSSL writes to connections that the server has closed or reset. */
@@ -740,46 +740,46 @@ static void test_sigpipe_is_not_raised(void **state) {
     sigpipe_count = 0;
     for (int i = 0; i < 10; i++) {
         reply_client *client = create_trusting_client(CLOSES);
-        assert_int_equal(fetch_by_ids(client, 70, 1, NULL), REPLY_OK);
-        assert_int_equal(fetch_by_ids(client, 70, 2, NULL), REPLY_OK);
-        fetch_destroy_client(client);
+        assert_int_equal(wire_fetch_ids(client, 70, 1, NULL), REPLY_OK);
+        assert_int_equal(wire_fetch_ids(client, 70, 2, NULL), REPLY_OK);
+        wire_destroy_client(client);
         struct server *server = server_start(SCRIPT(EXPECT_BYTES, RESET));
-        assert_int_equal(fetch_one(fetch_create_client(server_https_url(server)), NULL),
+        assert_int_equal(wire_fetch_one(wire_create_client(server_https_url(server)), NULL),
                          REPLY_ERROR_TLS);
-        fetch_tear_down(NULL);
+        wire_tear_down(NULL);
     }
     assert_int_equal(sigpipe_count, 0);
 }
 
 int main(void) {
     static const struct CMUnitTest tests[] = {
-        FETCH_TEST(test_http2_and_tls13_are_used),
-        FETCH_TEST(test_http1_is_used_without_http2),
-        FETCH_TEST(test_tls12_is_accepted),
-        FETCH_TEST(test_localhost_certificate_is_accepted),
-        FETCH_TEST(test_tls11_is_rejected),
-        FETCH_TEST(test_calls_reuse_connection),
-        FETCH_TEST(test_many_contacts_use_one_connection),
-        FETCH_TEST(test_max_concurrency_is_reached),
-        FETCH_TEST(test_goaway_costs_only_new_connection),
-        FETCH_TEST(test_goaway_keeps_all_contacts),
-        FETCH_TEST(test_reset_stream_is_network_error),
-        FETCH_TEST(test_reset_stream_spares_other_streams),
-        FETCH_TEST(test_http2_response_gives_expected_result),
-        FETCH_TEST(test_http2_headers_are_read),
-        FETCH_TEST(test_failed_send_is_handled),
-        FETCH_TEST(test_failed_send_spares_other_contacts),
-        FETCH_TEST(test_http2_attempt_times_out),
-        FETCH_TEST(test_interrupt_ends_http2_call),
-        FETCH_TEST(test_proxy_does_not_see_key),
-        FETCH_TEST(test_child_keeps_tls_connection_open),
+        WIRE_TEST(test_http2_and_tls13_are_used),
+        WIRE_TEST(test_http1_is_used_without_http2),
+        WIRE_TEST(test_tls12_is_accepted),
+        WIRE_TEST(test_localhost_certificate_is_accepted),
+        WIRE_TEST(test_tls11_is_rejected),
+        WIRE_TEST(test_calls_reuse_connection),
+        WIRE_TEST(test_many_contacts_use_one_connection),
+        WIRE_TEST(test_max_concurrency_is_reached),
+        WIRE_TEST(test_goaway_costs_only_new_connection),
+        WIRE_TEST(test_goaway_keeps_all_contacts),
+        WIRE_TEST(test_reset_stream_is_network_error),
+        WIRE_TEST(test_reset_stream_spares_other_streams),
+        WIRE_TEST(test_http2_response_gives_expected_result),
+        WIRE_TEST(test_http2_headers_are_read),
+        WIRE_TEST(test_failed_send_is_handled),
+        WIRE_TEST(test_failed_send_spares_other_contacts),
+        WIRE_TEST(test_http2_attempt_times_out),
+        WIRE_TEST(test_interrupt_ends_http2_call),
+        WIRE_TEST(test_proxy_does_not_see_key),
+        WIRE_TEST(test_child_keeps_tls_connection_open),
         cmocka_unit_test_teardown(test_sigpipe_is_not_raised, restore_sigpipe_and_tear_down),
     };
     static struct CMUnitTest all[COUNT(trust_cases) + COUNT(tests)];
     for (size_t i = 0; i < COUNT(trust_cases); i++) {
         all[i] = (struct CMUnitTest){.name = trust_cases[i].name,
                                      .test_func = test_untrusted_server_is_tls_error,
-                                     .teardown_func = fetch_tear_down,
+                                     .teardown_func = wire_tear_down,
                                      .initial_state = (void *)(uintptr_t)&trust_cases[i]};
     }
     memcpy(all + COUNT(trust_cases), tests, sizeof tests);

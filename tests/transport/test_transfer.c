@@ -12,9 +12,9 @@
 #include <curl/curl.h>
 
 #include "support/check.h"
-#include "support/fetch.h"
 #include "support/scripted_server.h"
 #include "support/timing.h"
+#include "support/wire.h"
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
@@ -65,10 +65,10 @@ static const char *user_agent_line(const char *product) {
 static void test_request_has_only_expected_headers(void **state) {
     struct server *server = server_start(RESPONSES);
     (void)state;
-    assert_int_equal(fetch_one(fetch_create_client(server_url(server)), NULL), REPLY_OK);
-    const char *const lines[] = {host_line(server), "X-API-Key: " FETCH_KEY,
+    assert_int_equal(wire_fetch_one(wire_create_client(server_url(server)), NULL), REPLY_OK);
+    const char *const lines[] = {host_line(server), "X-API-Key: " WIRE_KEY,
                                  "Accept: application/json", user_agent_line("")};
-    check_request(server_request(server, 0).text, "GET " FETCH_PATH " HTTP/1.1", lines,
+    check_request(server_request(server, 0).text, "GET " WIRE_PATH " HTTP/1.1", lines,
                   COUNT(lines));
 }
 
@@ -78,16 +78,16 @@ static void test_configured_headers_are_sent(void **state) {
         {"X-Spaces", "  a  b "}, {"X-Colons", "a: b; c"}, {"x-team-id", "77"},
     };
     struct server *server = server_start(RESPONSES);
-    reply_client *client = fetch_create_client(server_url(server));
+    reply_client *client = wire_create_client(server_url(server));
     (void)state;
     assert_int_equal(reply_client_set_user_agent(client, "acme-sync/2.1 (test)", NULL), REPLY_OK);
     for (size_t i = 0; i < COUNT(headers); i++) {
         assert_int_equal(reply_client_add_header(client, headers[i][0], headers[i][1], NULL),
                          REPLY_OK);
     }
-    assert_int_equal(fetch_one(client, NULL), REPLY_OK);
+    assert_int_equal(wire_fetch_one(client, NULL), REPLY_OK);
     const char *const lines[] = {host_line(server),
-                                 "X-API-Key: " FETCH_KEY,
+                                 "X-API-Key: " WIRE_KEY,
                                  "Accept: application/json",
                                  user_agent_line("acme-sync/2.1 (test) "),
                                  "x-team-id: 77",
@@ -95,20 +95,20 @@ static void test_configured_headers_are_sent(void **state) {
                                  "X-Blank:",
                                  "X-Spaces: a  b",
                                  "X-Colons: a: b; c"};
-    check_request(server_request(server, 0).text, "GET " FETCH_PATH " HTTP/1.1", lines,
+    check_request(server_request(server, 0).text, "GET " WIRE_PATH " HTTP/1.1", lines,
                   COUNT(lines));
 }
 
 static void test_longest_header_is_sent(void **state) {
     struct server *server = server_start(RESPONSES);
-    reply_client *client = fetch_create_client(server_url(server));
+    reply_client *client = wire_create_client(server_url(server));
     static char value[8192 + 1];
     static char line[8192 + 32];
     (void)state;
     memset(value, 'v', sizeof value - 1);
     snprintf(line, sizeof line, "X-Long: %s", value);
     assert_int_equal(reply_client_add_header(client, "X-Long", value, NULL), REPLY_OK);
-    assert_int_equal(fetch_one(client, NULL), REPLY_OK);
+    assert_int_equal(wire_fetch_one(client, NULL), REPLY_OK);
     assert_int_equal(count_lines(server_request(server, 0).text, line), 1);
 }
 
@@ -125,7 +125,7 @@ static void test_netrc_is_not_read(void **state) {
     fclose(file);
     char *home = getenv("HOME") != NULL ? strdup(getenv("HOME")) : NULL;
     setenv("HOME", directory, 1);
-    const reply_result result = fetch_one(fetch_create_client(server_url(server)), NULL);
+    const reply_result result = wire_fetch_one(wire_create_client(server_url(server)), NULL);
     home != NULL ? setenv("HOME", home, 1) : unsetenv("HOME");
     free(home);
     unlink(path);
@@ -148,9 +148,9 @@ static void test_redirect_is_not_followed(void **state) {
                  "Content-Length: 0\r\n\r\n",
                  statuses[i], server_url(target));
         struct server *server = server_start(SCRIPT(EXPECT, SEND_TEXT(texts[i]), REPEAT));
-        reply_client *client = fetch_create_client(server_url(server));
+        reply_client *client = wire_create_client(server_url(server));
         assert_int_equal(reply_client_set_max_retries(client, 3, NULL), REPLY_OK);
-        assert_int_equal(fetch_one(client, &error), REPLY_ERROR_HTTP);
+        assert_int_equal(wire_fetch_one(client, &error), REPLY_ERROR_HTTP);
         assert_int_equal(error.http_status, statuses[i]);
         assert_int_equal(error.curl_code, 0);
         assert_int_equal(error.attempts, 1);
@@ -168,7 +168,8 @@ static void test_relative_redirect_is_not_followed(void **state) {
                                  "Refresh: 0; url=/\r\nContent-Length: 0\r\n\r\n"),
                             REPEAT));
     (void)state;
-    assert_int_equal(fetch_one(fetch_create_client(server_url(server)), NULL), REPLY_ERROR_HTTP);
+    assert_int_equal(wire_fetch_one(wire_create_client(server_url(server)), NULL),
+                     REPLY_ERROR_HTTP);
     assert_int_equal(server_request_count(server), 1);
 }
 
@@ -205,16 +206,16 @@ static void test_status_decides_result(void **state) {
         snprintf(text, sizeof text, "HTTP/1.1 %d Whatever\r\n%s\r\n", row->status,
                  row->status == 204 || row->status == 304 ? "" : "Content-Length: 0\r\n");
         struct server *server = server_start(SCRIPT(EXPECT, SEND_TEXT(text), REPEAT));
-        reply_client *client = fetch_create_client(server_url(server));
+        reply_client *client = wire_create_client(server_url(server));
         reply_client_set_max_retries(client, 1, NULL);
-        const reply_result result = fetch_one(client, &error);
+        const reply_result result = wire_fetch_one(client, &error);
         if (result != row->result || error.http_status != row->status ||
             error.attempts != row->attempts || error.curl_code != 0 || error.retry_after_ms != -1 ||
             server_request_count(server) != row->attempts) {
             fail_msg("status %d: %s, status %d, %d attempts, code %d", row->status,
                      reply_result_name(result), error.http_status, error.attempts, error.curl_code);
         }
-        fetch_tear_down(NULL);
+        wire_tear_down(NULL);
     }
 }
 
@@ -222,15 +223,15 @@ static void test_status_decides_result(void **state) {
 static void test_only_200_carries_contact(void **state) {
     (void)state;
     assert_int_equal(
-        fetch_from(SCRIPT(EXPECT,
-                          SEND("HTTP/1.1 206 Partial Content\r\nContent-Length: 300\r\n\r\n"),
-                          SEND_CONTACT(300)),
-                   NULL),
+        wire_fetch_from(SCRIPT(EXPECT,
+                               SEND("HTTP/1.1 206 Partial Content\r\nContent-Length: 300\r\n\r\n"),
+                               SEND_CONTACT(300)),
+                        NULL),
         REPLY_ERROR_HTTP);
     assert_int_equal(
-        fetch_from(SCRIPT(EXPECT, SEND("HTTP/1.1 203 Whatever\r\nContent-Length: 300\r\n\r\n"),
-                          SEND_CONTACT(300)),
-                   NULL),
+        wire_fetch_from(SCRIPT(EXPECT, SEND("HTTP/1.1 203 Whatever\r\nContent-Length: 300\r\n\r\n"),
+                               SEND_CONTACT(300)),
+                        NULL),
         REPLY_ERROR_HTTP);
 }
 
@@ -238,12 +239,12 @@ static void test_informational_responses_are_skipped(void **state) {
     struct server *server = server_start(SCRIPT(
         EXPECT, SEND("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 102 Processing\r\n\r\n"),
         SEND("HTTP/1.1 103 Early Hints\r\nLink: </x>; rel=preload\r\n\r\n"), RESPOND, REPEAT));
-    reply_client *client = fetch_create_client(server_url(server));
+    reply_client *client = wire_create_client(server_url(server));
     reply_error error;
     (void)state;
-    assert_int_equal(fetch_one(client, &error), REPLY_OK);
+    assert_int_equal(wire_fetch_one(client, &error), REPLY_OK);
     assert_int_equal(error.attempts, 1);
-    assert_int_equal(fetch_one(client, NULL), REPLY_OK);
+    assert_int_equal(wire_fetch_one(client, NULL), REPLY_OK);
     assert_int_equal(server_connection_count(server), 1);
 }
 
@@ -253,11 +254,11 @@ static void test_informational_headers_are_ignored(void **state) {
     reply_error error;
     (void)state;
     assert_int_equal(
-        fetch_from(SCRIPT(EXPECT,
-                          SEND("HTTP/1.1 103 Early Hints\r\nRetry-After: 7\r\n"
-                               "X-Request-Id: early\r\nContent-Type: text/x\r\n\r\n"),
-                          SEND("HTTP/1.1 503 Unavailable\r\nContent-Length: 0\r\n\r\n")),
-                   &error),
+        wire_fetch_from(SCRIPT(EXPECT,
+                               SEND("HTTP/1.1 103 Early Hints\r\nRetry-After: 7\r\n"
+                                    "X-Request-Id: early\r\nContent-Type: text/x\r\n\r\n"),
+                               SEND("HTTP/1.1 503 Unavailable\r\nContent-Length: 0\r\n\r\n")),
+                        &error),
         REPLY_ERROR_SERVER);
     assert_int_equal(error.http_status, 503);
     assert_int_equal(error.retry_after_ms, -1);
@@ -268,27 +269,28 @@ static void test_trailers_are_ignored(void **state) {
     static const char trailers[] = "0\r\nRetry-After: 9\r\nX-Request-Id: late\r\n\r\n";
     reply_error error;
     (void)state;
-    assert_int_equal(fetch_from(SCRIPT(EXPECT,
-                                       SEND("HTTP/1.1 503 Unavailable\r\n"
-                                            "Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n"),
-                                       SEND(trailers)),
-                                &error),
+    assert_int_equal(wire_fetch_from(SCRIPT(EXPECT,
+                                            SEND("HTTP/1.1 503 Unavailable\r\n"
+                                                 "Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n"),
+                                            SEND(trailers)),
+                                     &error),
                      REPLY_ERROR_SERVER);
     assert_int_equal(error.retry_after_ms, -1);
     assert_string_equal(error.request_id, "");
-    assert_int_equal(fetch_from(SCRIPT(EXPECT,
-                                       SEND("HTTP/1.1 503 Unavailable\r\n"
-                                            "Retry-After: 5\r\nX-Request-Id: first\r\n"
-                                            "Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n"),
-                                       SEND(trailers)),
-                                &error),
+    assert_int_equal(wire_fetch_from(SCRIPT(EXPECT,
+                                            SEND("HTTP/1.1 503 Unavailable\r\n"
+                                                 "Retry-After: 5\r\nX-Request-Id: first\r\n"
+                                                 "Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n"),
+                                            SEND(trailers)),
+                                     &error),
                      REPLY_ERROR_SERVER);
     assert_int_equal(error.retry_after_ms, 5000);
     assert_string_equal(error.request_id, "first");
     assert_int_equal(
-        fetch_from(SCRIPT(EXPECT, SEND(OK_CHUNKED "190\r\n"), SEND_CONTACT(400), SEND("\r\n"),
-                          SEND("0\r\nContent-Length: 2000000\r\nContent-Type: text/html\r\n\r\n")),
-                   NULL),
+        wire_fetch_from(
+            SCRIPT(EXPECT, SEND(OK_CHUNKED "190\r\n"), SEND_CONTACT(400), SEND("\r\n"),
+                   SEND("0\r\nContent-Length: 2000000\r\nContent-Type: text/html\r\n\r\n")),
+            NULL),
         REPLY_OK);
 }
 
@@ -322,7 +324,7 @@ static void test_retry_after_is_read(void **state) {
         reply_error error;
         snprintf(texts[i], sizeof texts[i],
                  "HTTP/1.1 503 Unavailable\r\n%sContent-Length: 0\r\n\r\n", cases[i].headers);
-        assert_int_equal(fetch_from(SCRIPT(EXPECT, SEND_TEXT(texts[i])), &error),
+        assert_int_equal(wire_fetch_from(SCRIPT(EXPECT, SEND_TEXT(texts[i])), &error),
                          REPLY_ERROR_SERVER);
         if (error.retry_after_ms != cases[i].expected_ms) {
             fail_msg("%s gives %" PRId64, cases[i].headers, error.retry_after_ms);
@@ -340,11 +342,11 @@ struct limit_case {
 /* The server would send or wait forever. Would catch a client that ends only at its timeout, and a
  * retry. */
 static void expect_too_large(const char *name, const struct server_step *script) {
-    reply_client *client = fetch_create_client_of(script);
+    reply_client *client = wire_create_client_of(script);
     const int64_t started_ms = timing_now_ms();
     reply_error error;
     reply_client_set_max_retries(client, 2, NULL);
-    const reply_result result = fetch_one(client, &error);
+    const reply_result result = wire_fetch_one(client, &error);
     const int64_t elapsed_ms = timing_now_ms() - started_ms;
     if (result != REPLY_ERROR_RESPONSE_TOO_LARGE || error.attempts != 1 || error.http_status != 0 ||
         error.retry_after_ms != -1 || elapsed_ms >= timing_scale_ms(2000)) {
@@ -417,7 +419,7 @@ static void test_body_in_any_framing_is_accepted(void **state) {
     (void)state;
     for (size_t i = 0; i < COUNT(accepted_bodies); i++) {
         reply_error error;
-        if (fetch_from(accepted_bodies[i].steps, &error) != REPLY_OK) {
+        if (wire_fetch_from(accepted_bodies[i].steps, &error) != REPLY_OK) {
             fail_msg("%s: %s", accepted_bodies[i].name, error.message);
         }
     }
@@ -452,7 +454,8 @@ static const char *write_headers(size_t size) {
 static void test_headers_over_256_kib_are_rejected(void **state) {
     (void)state;
     assert_int_equal(
-        fetch_from(SCRIPT(EXPECT, SEND_TEXT(write_headers(256 * 1024)), SEND_CONTACT(300)), NULL),
+        wire_fetch_from(SCRIPT(EXPECT, SEND_TEXT(write_headers(256 * 1024)), SEND_CONTACT(300)),
+                        NULL),
         REPLY_OK);
     expect_too_large("256 KiB and a byte", SCRIPT(EXPECT, SEND_TEXT(write_headers(256 * 1024 + 1)),
                                                   SEND_CONTACT(300), AWAIT_CLOSE));
@@ -462,20 +465,21 @@ static void test_headers_over_256_kib_are_rejected(void **state) {
 static void test_header_limit_is_per_response(void **state) {
     struct server *server = server_start(
         SCRIPT(EXPECT, SEND_TEXT(write_headers(200 * 1024)), SEND_CONTACT(300), REPEAT));
-    reply_client *client = fetch_create_client(server_url(server));
+    reply_client *client = wire_create_client(server_url(server));
     (void)state;
     for (int i = 0; i < 3; i++) {
-        assert_int_equal(fetch_one(client, NULL), REPLY_OK);
+        assert_int_equal(wire_fetch_one(client, NULL), REPLY_OK);
     }
     assert_int_equal(server_connection_count(server), 1);
 }
 
 static void test_too_long_header_line_is_rejected(void **state) {
     (void)state;
-    assert_int_equal(fetch_from(SCRIPT(EXPECT, SEND(OK_HEADERS "Content-Length: 300\r\nX-Long: "),
-                                       SEND_TIMES("x", 90000), SEND("\r\n\r\n"), SEND_CONTACT(300)),
-                                NULL),
-                     REPLY_OK);
+    assert_int_equal(
+        wire_fetch_from(SCRIPT(EXPECT, SEND(OK_HEADERS "Content-Length: 300\r\nX-Long: "),
+                               SEND_TIMES("x", 90000), SEND("\r\n\r\n"), SEND_CONTACT(300)),
+                        NULL),
+        REPLY_OK);
     for (size_t i = 0; i < COUNT(too_large_headers); i++) {
         expect_too_large(too_large_headers[i].name, too_large_headers[i].steps);
     }
@@ -483,20 +487,21 @@ static void test_too_long_header_line_is_rejected(void **state) {
 
 /* Would catch a client that reads more than 64 KiB of a body whose status already decides. */
 static void test_endless_error_body_is_truncated(void **state) {
-    reply_client *client = fetch_create_client_of(SCRIPT(
+    reply_client *client = wire_create_client_of(SCRIPT(
         EXPECT, SEND("HTTP/1.1 404 Not Found\r\nContent-Type: application/problem+json\r\n\r\n"),
         SEND_ENDLESSLY("[")));
     const int64_t started_ms = timing_now_ms();
     reply_error error;
     (void)state;
-    assert_int_equal(fetch_one(client, &error), REPLY_ERROR_NOT_FOUND);
+    assert_int_equal(wire_fetch_one(client, &error), REPLY_ERROR_NOT_FOUND);
     assert_true(timing_now_ms() - started_ms < timing_scale_ms(2000));
     assert_int_equal(error.http_status, 404);
     assert_int_equal(error.curl_code, 0);
     assert_int_equal(
-        fetch_from(SCRIPT(EXPECT, SEND("HTTP/1.1 403 No\r\nContent-Length: 107374182400\r\n\r\n"),
-                          SEND_ENDLESSLY("x")),
-                   &error),
+        wire_fetch_from(SCRIPT(EXPECT,
+                               SEND("HTTP/1.1 403 No\r\nContent-Length: 107374182400\r\n\r\n"),
+                               SEND_ENDLESSLY("x")),
+                        &error),
         REPLY_ERROR_FORBIDDEN);
     assert_int_equal(error.http_status, 403);
 }
@@ -508,17 +513,17 @@ static void test_problem_of_64_kib_is_read(void **state) {
     reply_error error;
     (void)state;
     assert_int_equal(
-        fetch_from(SCRIPT(EXPECT,
-                          SEND("HTTP/1.1 404 Not Found\r\nContent-Length: 65536\r\n\r\n" PROBLEM),
-                          SEND_TIMES("y", FILLER_SIZE), SEND("\"}"), AWAIT_CLOSE),
-                   &error),
+        wire_fetch_from(
+            SCRIPT(EXPECT, SEND("HTTP/1.1 404 Not Found\r\nContent-Length: 65536\r\n\r\n" PROBLEM),
+                   SEND_TIMES("y", FILLER_SIZE), SEND("\"}"), AWAIT_CLOSE),
+            &error),
         REPLY_ERROR_NOT_FOUND);
     assert_string_equal(error.problem_code, "some.code");
     assert_int_equal(
-        fetch_from(SCRIPT(EXPECT,
-                          SEND("HTTP/1.1 404 Not Found\r\nContent-Length: 65537\r\n\r\n" PROBLEM),
-                          SEND_TIMES("y", FILLER_SIZE + 1), SEND("\"}"), AWAIT_CLOSE),
-                   &error),
+        wire_fetch_from(
+            SCRIPT(EXPECT, SEND("HTTP/1.1 404 Not Found\r\nContent-Length: 65537\r\n\r\n" PROBLEM),
+                   SEND_TIMES("y", FILLER_SIZE + 1), SEND("\"}"), AWAIT_CLOSE),
+            &error),
         REPLY_ERROR_NOT_FOUND);
     assert_int_equal(error.http_status, 404);
 }
@@ -528,10 +533,10 @@ static void test_problem_of_64_kib_is_read(void **state) {
 static void test_empty_401_is_unauthorized(void **state) {
     reply_error error;
     (void)state;
-    assert_int_equal(fetch_from(SCRIPT(EXPECT, SEND("HTTP/1.1 401 Unauthorized\r\n"
-                                                    "WWW-Authenticate: ApiKey\r\n"
-                                                    "Content-Length: 0\r\n\r\n")),
-                                &error),
+    assert_int_equal(wire_fetch_from(SCRIPT(EXPECT, SEND("HTTP/1.1 401 Unauthorized\r\n"
+                                                         "WWW-Authenticate: ApiKey\r\n"
+                                                         "Content-Length: 0\r\n\r\n")),
+                                     &error),
                      REPLY_ERROR_UNAUTHORIZED);
     assert_int_equal(error.http_status, 401);
     assert_string_equal(error.problem_code, "");
@@ -542,9 +547,10 @@ static void test_html_404_is_not_found(void **state) {
     reply_error error;
     (void)state;
     assert_int_equal(
-        fetch_from(SCRIPT(EXPECT, SEND("HTTP/1.1 404 Not Found\r\nContent-Type: text/html\r\n\r\n"
-                                       "<html><h1>Nothing</h1></html>")),
-                   &error),
+        wire_fetch_from(
+            SCRIPT(EXPECT, SEND("HTTP/1.1 404 Not Found\r\nContent-Type: text/html\r\n\r\n"
+                                "<html><h1>Nothing</h1></html>")),
+            &error),
         REPLY_ERROR_NOT_FOUND);
     assert_int_equal(error.http_status, 404);
     assert_string_equal(error.problem_code, "");
@@ -555,9 +561,9 @@ static void test_message_describes_rejected_body(void **state) {
     reply_error error;
     (void)state;
     assert_int_equal(
-        fetch_from(
+        wire_fetch_from(
             SCRIPT(EXPECT, SEND("HTTP/1.1 200 OK\r\nContent-Type: text/html; charset=utf-8\r\n\r\n"
-                                "<html>Log in " FETCH_KEY)),
+                                "<html>Log in " WIRE_KEY)),
             &error),
         REPLY_ERROR_INVALID_RESPONSE);
     assert_int_equal(error.http_status, 200);
@@ -566,7 +572,8 @@ static void test_message_describes_rejected_body(void **state) {
     check_says(&error, "text/html; charset=utf-8");
     check_says(&error, "<html>Log in");
     assert_int_equal(
-        fetch_from(SCRIPT(EXPECT, SEND("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")), &error),
+        wire_fetch_from(SCRIPT(EXPECT, SEND("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")),
+                        &error),
         REPLY_ERROR_INVALID_RESPONSE);
     assert_int_equal(error.http_status, 200);
 }
@@ -574,12 +581,12 @@ static void test_message_describes_rejected_body(void **state) {
 static void test_wrong_contact_is_rejected(void **state) {
     reply_error error;
     (void)state;
-    assert_int_equal(fetch_from(SCRIPT(EXPECT, SEND("HTTP/1.1 200 OK\r\n\r\n"
-                                                    "{\"contactId\":12346,\"sequenceId\":100,"
-                                                    "\"status\":\"Active\",\"currentStep\":1,"
-                                                    "\"addingDate\":\"2024-03-08T10:00:00Z\","
-                                                    "\"isOptedOut\":false}")),
-                                &error),
+    assert_int_equal(wire_fetch_from(SCRIPT(EXPECT, SEND("HTTP/1.1 200 OK\r\n\r\n"
+                                                         "{\"contactId\":12346,\"sequenceId\":100,"
+                                                         "\"status\":\"Active\",\"currentStep\":1,"
+                                                         "\"addingDate\":\"2024-03-08T10:00:00Z\","
+                                                         "\"isOptedOut\":false}")),
+                                     &error),
                      REPLY_ERROR_INVALID_RESPONSE);
     check_says(&error, "12346");
     check_says(&error, "12345");
@@ -593,8 +600,8 @@ static void test_content_coding_is_not_decoded(void **state) {
     reply_error error;
     (void)state;
     assert_int_equal(
-        fetch_from(SCRIPT(EXPECT, SEND(OK_HEADERS "Content-Encoding: gzip\r\n\r\n"), SEND(gzip)),
-                   &error),
+        wire_fetch_from(
+            SCRIPT(EXPECT, SEND(OK_HEADERS "Content-Encoding: gzip\r\n\r\n"), SEND(gzip)), &error),
         REPLY_ERROR_INVALID_RESPONSE);
     assert_int_equal(error.http_status, 200);
     check_says(&error, "something else than a contact");
@@ -604,13 +611,14 @@ static void test_problem_fills_error(void **state) {
     reply_error error;
     (void)state;
     assert_int_equal(
-        fetch_from(SCRIPT(EXPECT, SEND("HTTP/1.1 404 Not Found\r\nX-Request-ID:  req-1 \r\n"
-                                       "Content-Type: application/problem+json\r\n\r\n"
-                                       "{\"type\":\"about:blank\",\"title\":\"Not in sequence\","
-                                       "\"status\":418,"
-                                       "\"detail\":\"No such membership " FETCH_KEY "\","
-                                       "\"code\":\"sequenceContact.notInSequence\"}")),
-                   &error),
+        wire_fetch_from(
+            SCRIPT(EXPECT, SEND("HTTP/1.1 404 Not Found\r\nX-Request-ID:  req-1 \r\n"
+                                "Content-Type: application/problem+json\r\n\r\n"
+                                "{\"type\":\"about:blank\",\"title\":\"Not in sequence\","
+                                "\"status\":418,"
+                                "\"detail\":\"No such membership " WIRE_KEY "\","
+                                "\"code\":\"sequenceContact.notInSequence\"}")),
+            &error),
         REPLY_ERROR_NOT_FOUND);
     assert_int_equal(error.http_status, 404);
     assert_int_equal(error.curl_code, 0);
@@ -621,26 +629,27 @@ static void test_problem_fills_error(void **state) {
     check_says(&error, "No such membership");
 }
 
-/* fetch_from fails if the key is in the error. */
+/* wire_fetch_from fails if the key is in the error. */
 static void test_echoed_key_is_removed(void **state) {
     reply_error error;
     (void)state;
-    assert_int_equal(fetch_from(SCRIPT(EXPECT, SEND("HTTP/1.1 400 " FETCH_KEY "\r\n"
-                                                    "X-Request-Id: a" FETCH_KEY "b\r\n"
-                                                    "Retry-After: " FETCH_KEY "\r\n\r\n"
-                                                    "{\"errorCode\":\"" FETCH_KEY "\","
-                                                    "\"detail\":\"" FETCH_KEY FETCH_KEY "\","
-                                                    "\"errors\":[{\"pointer\":\"" FETCH_KEY "\","
-                                                    "\"detail\":\"" FETCH_KEY "\"}]}")),
-                                &error),
-                     REPLY_ERROR_BAD_REQUEST);
+    assert_int_equal(
+        wire_fetch_from(SCRIPT(EXPECT, SEND("HTTP/1.1 400 " WIRE_KEY "\r\n"
+                                            "X-Request-Id: a" WIRE_KEY "b\r\n"
+                                            "Retry-After: " WIRE_KEY "\r\n\r\n"
+                                            "{\"errorCode\":\"" WIRE_KEY "\","
+                                            "\"detail\":\"" WIRE_KEY WIRE_KEY "\","
+                                            "\"errors\":[{\"pointer\":\"" WIRE_KEY "\","
+                                            "\"detail\":\"" WIRE_KEY "\"}]}")),
+                        &error),
+        REPLY_ERROR_BAD_REQUEST);
     check_matches(error.request_id, "^a[^k]+b$");
     assert_int_equal(error.retry_after_ms, -1);
-    assert_int_equal(fetch_from(SCRIPT(EXPECT, SEND(FETCH_KEY "\r\n\r\n")), &error),
+    assert_int_equal(wire_fetch_from(SCRIPT(EXPECT, SEND(WIRE_KEY "\r\n\r\n")), &error),
                      REPLY_ERROR_NETWORK);
     assert_int_equal(
-        fetch_from(SCRIPT(EXPECT, SEND(OK_HEADERS "Content-Length: " FETCH_KEY "\r\n\r\n")),
-                   &error),
+        wire_fetch_from(SCRIPT(EXPECT, SEND(OK_HEADERS "Content-Length: " WIRE_KEY "\r\n\r\n")),
+                        &error),
         REPLY_ERROR_NETWORK);
 }
 
@@ -649,10 +658,10 @@ static void test_log_names_failed_attempt(void **state) {
     reply_error error;
     (void)state;
     snprintf(url, sizeof url, "http://127.0.0.1:%d/v4", server_find_closed_port());
-    assert_int_equal(fetch_one(fetch_create_client(url), &error), REPLY_ERROR_NETWORK);
+    assert_int_equal(wire_fetch_one(wire_create_client(url), &error), REPLY_ERROR_NETWORK);
     assert_int_equal(error.curl_code, CURLE_COULDNT_CONNECT);
-    char *log = fetch_copy_log();
-    check_matches(log, "^attempt 1 GET " FETCH_PATH ": REPLY_ERROR_NETWORK in [0-9]+ ms\n$");
+    char *log = wire_copy_log();
+    check_matches(log, "^attempt 1 GET " WIRE_PATH ": REPLY_ERROR_NETWORK in [0-9]+ ms\n$");
     free(log);
 }
 
@@ -687,7 +696,7 @@ static reply_result stream_results[3];
 static reply_result fetch_with_new_client(const struct server *server) {
     reply_client *client = NULL;
     reply_sequence_contact *contact = NULL;
-    reply_client_create(FETCH_KEY, &client, NULL);
+    reply_client_create(WIRE_KEY, &client, NULL);
     reply_client_set_base_url(client, server_url(server), NULL);
     reply_client_set_max_retries(client, 0, NULL);
     const reply_result result = reply_get_sequence_contact(client, 1, 2, &contact, NULL);
@@ -720,34 +729,34 @@ static void test_nothing_is_printed(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        FETCH_TEST(test_request_has_only_expected_headers),
-        FETCH_TEST(test_configured_headers_are_sent),
-        FETCH_TEST(test_longest_header_is_sent),
-        FETCH_TEST(test_netrc_is_not_read),
-        FETCH_TEST(test_redirect_is_not_followed),
-        FETCH_TEST(test_relative_redirect_is_not_followed),
-        FETCH_TEST(test_status_decides_result),
-        FETCH_TEST(test_only_200_carries_contact),
-        FETCH_TEST(test_informational_responses_are_skipped),
-        FETCH_TEST(test_informational_headers_are_ignored),
-        FETCH_TEST(test_trailers_are_ignored),
-        FETCH_TEST(test_retry_after_is_read),
-        FETCH_TEST(test_body_in_any_framing_is_accepted),
-        FETCH_TEST(test_body_over_1_mib_is_rejected),
-        FETCH_TEST(test_headers_over_256_kib_are_rejected),
-        FETCH_TEST(test_header_limit_is_per_response),
-        FETCH_TEST(test_too_long_header_line_is_rejected),
-        FETCH_TEST(test_endless_error_body_is_truncated),
-        FETCH_TEST(test_problem_of_64_kib_is_read),
-        FETCH_TEST(test_empty_401_is_unauthorized),
-        FETCH_TEST(test_html_404_is_not_found),
-        FETCH_TEST(test_message_describes_rejected_body),
-        FETCH_TEST(test_wrong_contact_is_rejected),
-        FETCH_TEST(test_content_coding_is_not_decoded),
-        FETCH_TEST(test_problem_fills_error),
-        FETCH_TEST(test_echoed_key_is_removed),
-        FETCH_TEST(test_log_names_failed_attempt),
-        FETCH_TEST(test_nothing_is_printed),
+        WIRE_TEST(test_request_has_only_expected_headers),
+        WIRE_TEST(test_configured_headers_are_sent),
+        WIRE_TEST(test_longest_header_is_sent),
+        WIRE_TEST(test_netrc_is_not_read),
+        WIRE_TEST(test_redirect_is_not_followed),
+        WIRE_TEST(test_relative_redirect_is_not_followed),
+        WIRE_TEST(test_status_decides_result),
+        WIRE_TEST(test_only_200_carries_contact),
+        WIRE_TEST(test_informational_responses_are_skipped),
+        WIRE_TEST(test_informational_headers_are_ignored),
+        WIRE_TEST(test_trailers_are_ignored),
+        WIRE_TEST(test_retry_after_is_read),
+        WIRE_TEST(test_body_in_any_framing_is_accepted),
+        WIRE_TEST(test_body_over_1_mib_is_rejected),
+        WIRE_TEST(test_headers_over_256_kib_are_rejected),
+        WIRE_TEST(test_header_limit_is_per_response),
+        WIRE_TEST(test_too_long_header_line_is_rejected),
+        WIRE_TEST(test_endless_error_body_is_truncated),
+        WIRE_TEST(test_problem_of_64_kib_is_read),
+        WIRE_TEST(test_empty_401_is_unauthorized),
+        WIRE_TEST(test_html_404_is_not_found),
+        WIRE_TEST(test_message_describes_rejected_body),
+        WIRE_TEST(test_wrong_contact_is_rejected),
+        WIRE_TEST(test_content_coding_is_not_decoded),
+        WIRE_TEST(test_problem_fills_error),
+        WIRE_TEST(test_echoed_key_is_removed),
+        WIRE_TEST(test_log_names_failed_attempt),
+        WIRE_TEST(test_nothing_is_printed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

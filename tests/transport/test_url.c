@@ -7,8 +7,8 @@
 
 #include <cmocka.h>
 
-#include "support/fetch.h"
 #include "support/scripted_server.h"
+#include "support/wire.h"
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
@@ -158,18 +158,18 @@ static const char *const invalid_urls[] = {
 static void test_valid_base_urls_are_accepted(void **state) {
     (void)state;
     for (size_t i = 0; i < COUNT(valid_urls); i++) {
-        reply_client *client = fetch_create_client("https://api.example.invalid");
+        reply_client *client = wire_create_client("https://api.example.invalid");
         reply_error error;
         if (reply_client_set_base_url(client, valid_urls[i], &error) != REPLY_OK) {
             fail_msg("\"%s\" is rejected: %s", valid_urls[i], error.message);
         }
-        fetch_tear_down(NULL);
+        wire_tear_down(NULL);
     }
 }
 
 static void test_invalid_base_url_changes_nothing(void **state) {
     struct server *server = server_start(RESPONSES);
-    reply_client *client = fetch_create_client(server_url(server));
+    reply_client *client = wire_create_client(server_url(server));
     (void)state;
     for (size_t i = 0; i < COUNT(invalid_urls); i++) {
         reply_error error;
@@ -183,7 +183,7 @@ static void test_invalid_base_url_changes_nothing(void **state) {
         assert_true(strlen(error.message) > 10);
     }
     assert_int_equal(reply_client_set_base_url(client, NULL, NULL), REPLY_ERROR_INVALID_ARGUMENT);
-    assert_int_equal(fetch_one(client, NULL), REPLY_OK);
+    assert_int_equal(wire_fetch_one(client, NULL), REPLY_OK);
     assert_int_equal(server_request_count(server), 1);
 }
 
@@ -200,7 +200,7 @@ static const char *write_url(const char *prefix, size_t length) {
 /* Would catch a limit on the given text only: libcurl's normal form of a URL may be longer. */
 static void test_too_long_base_url_is_rejected(void **state) {
     struct server *server = server_start(RESPONSES);
-    reply_client *client = fetch_create_client(server_url(server));
+    reply_client *client = wire_create_client(server_url(server));
     char prefix[64];
     (void)state;
     snprintf(prefix, sizeof prefix, "%s/", server_url(server));
@@ -218,7 +218,7 @@ static void test_too_long_base_url_is_rejected(void **state) {
         const char *url = write_url(cases[i].prefix, cases[i].length);
         assert_int_equal(reply_client_set_base_url(client, url, NULL), cases[i].result);
     }
-    assert_int_equal(fetch_one(client, NULL), REPLY_OK);
+    assert_int_equal(wire_fetch_one(client, NULL), REPLY_OK);
     const char *path = write_url(prefix, 2048) + strlen("http://127.0.0.1:");
     path += strcspn(path, "/");
     const char *request_path = server_request(server, 0).text + strlen("GET ");
@@ -249,7 +249,7 @@ static void test_path_is_appended_to_base_url(void **state) {
         snprintf(request_line, sizeof request_line,
                  "GET %s/sequences/9007199254740993/contacts/9223372036854775807 HTTP/1.1\r\n",
                  cases[i].path);
-        assert_int_equal(fetch_by_ids(fetch_create_client(url), 9007199254740993, INT64_MAX, NULL),
+        assert_int_equal(wire_fetch_ids(wire_create_client(url), 9007199254740993, INT64_MAX, NULL),
                          REPLY_OK);
         assert_int_equal(
             strncmp(server_request(server, (int)i).text, request_line, strlen(request_line)), 0);
@@ -264,7 +264,7 @@ static void test_loopback_spellings_are_reached(void **state) {
     for (size_t i = 0; i < COUNT(hosts); i++) {
         char url[128];
         snprintf(url, sizeof url, "http://%s:%d/v4", hosts[i], server_port(server));
-        assert_int_equal(fetch_one(fetch_create_client(url), NULL), REPLY_OK);
+        assert_int_equal(wire_fetch_one(wire_create_client(url), NULL), REPLY_OK);
     }
     assert_int_equal(server_request_count(server), COUNT(hosts));
 }
@@ -276,7 +276,7 @@ static void test_ipv6_loopback_is_reached(void **state) {
         print_message("skipped: this machine has no ::1\n");
         skip();
     }
-    assert_int_equal(fetch_one(fetch_create_client(server_url(server)), NULL), REPLY_OK);
+    assert_int_equal(wire_fetch_one(wire_create_client(server_url(server)), NULL), REPLY_OK);
     assert_int_equal(server_request_count(server), 1);
 }
 
@@ -295,7 +295,7 @@ static void test_valid_proxies_are_accepted(void **state) {
         "proxy.example:3128",
         "127.0.0.1",
     };
-    reply_client *client = fetch_create_client("https://api.example.invalid");
+    reply_client *client = wire_create_client("https://api.example.invalid");
     (void)state;
     for (size_t i = 0; i < COUNT(proxies); i++) {
         reply_error error;
@@ -311,7 +311,7 @@ static void test_invalid_proxies_are_rejected(void **state) {
         "socks6://127.0.0.1", "httpx://127.0.0.1",      "http://",
         "http://a b",         "http://127.0.0.1:65536", "\r\n",
     };
-    reply_client *client = fetch_create_client("https://api.example.invalid");
+    reply_client *client = wire_create_client("https://api.example.invalid");
     (void)state;
     for (size_t i = 0; i < COUNT(proxies); i++) {
         reply_error error;
@@ -325,14 +325,14 @@ static void test_invalid_proxies_are_rejected(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        FETCH_TEST(test_valid_base_urls_are_accepted),
-        FETCH_TEST(test_invalid_base_url_changes_nothing),
-        FETCH_TEST(test_too_long_base_url_is_rejected),
-        FETCH_TEST(test_path_is_appended_to_base_url),
-        FETCH_TEST(test_loopback_spellings_are_reached),
-        FETCH_TEST(test_ipv6_loopback_is_reached),
-        FETCH_TEST(test_valid_proxies_are_accepted),
-        FETCH_TEST(test_invalid_proxies_are_rejected),
+        WIRE_TEST(test_valid_base_urls_are_accepted),
+        WIRE_TEST(test_invalid_base_url_changes_nothing),
+        WIRE_TEST(test_too_long_base_url_is_rejected),
+        WIRE_TEST(test_path_is_appended_to_base_url),
+        WIRE_TEST(test_loopback_spellings_are_reached),
+        WIRE_TEST(test_ipv6_loopback_is_reached),
+        WIRE_TEST(test_valid_proxies_are_accepted),
+        WIRE_TEST(test_invalid_proxies_are_rejected),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -11,10 +11,10 @@
 #include <curl/curl.h>
 
 #include "support/check.h"
-#include "support/fetch.h"
 #include "support/libc_fault.h"
 #include "support/scripted_server.h"
 #include "support/timing.h"
+#include "support/wire.h"
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
@@ -260,8 +260,8 @@ struct observed {
 static struct observed observe(reply_client *client) {
     struct observed observed;
     const int64_t started_ms = timing_now_ms();
-    observed.result = fetch_one(client, &observed.error);
-    observed.attempts_ms = timing_now_ms() - started_ms - fetch_total_wait_ms();
+    observed.result = wire_fetch_one(client, &observed.error);
+    observed.attempts_ms = timing_now_ms() - started_ms - wire_total_wait_ms();
     return observed;
 }
 
@@ -281,7 +281,7 @@ static bool is_in_time(const struct observed *observed, const struct outcome *ex
 }
 
 static reply_client *create_client(const char *url, int32_t retries) {
-    reply_client *client = fetch_create_client(url);
+    reply_client *client = wire_create_client(url);
     assert_int_equal(reply_client_set_attempt_timeout_ms(client, attempt_timeout_ms(), NULL),
                      REPLY_OK);
     assert_int_equal(reply_client_set_max_retries(client, retries, NULL), REPLY_OK);
@@ -311,7 +311,7 @@ static void check_fault(const struct fault *fault, bool is_https) {
         struct server *server = server_start(fault->steps);
         observed = observe(is_https ? create_https_client(server, 1) : create_client_of(server, 1));
         connections = server_connection_count(server);
-        fetch_tear_down(NULL);
+        wire_tear_down(NULL);
         if (!is_expected(&observed, &fault->outcome) || is_in_time(&observed, &fault->outcome)) {
             break;
         }
@@ -362,10 +362,10 @@ static void test_refused_connection_is_network_error(void **state) {
 
 static void test_unknown_host_is_network_error(void **state) {
     reply_error error;
-    reply_client *client = fetch_create_client("https://nonexistent.invalid/v4");
+    reply_client *client = wire_create_client("https://nonexistent.invalid/v4");
     (void)state;
     assert_int_equal(reply_client_set_max_retries(client, 1, NULL), REPLY_OK);
-    assert_int_equal(fetch_one(client, &error), REPLY_ERROR_NETWORK);
+    assert_int_equal(wire_fetch_one(client, &error), REPLY_ERROR_NETWORK);
     assert_int_equal(error.curl_code, CURLE_COULDNT_RESOLVE_HOST);
     assert_int_equal(error.http_status, 0);
     assert_int_equal(error.attempts, 2);
@@ -385,7 +385,7 @@ static void test_attempt_timeout_ends_connect(void **state) {
 }
 
 static void test_connect_timeout_ends_connect(void **state) {
-    reply_client *client = fetch_create_client(url_of_port(server_open_full_port()));
+    reply_client *client = wire_create_client(url_of_port(server_open_full_port()));
     (void)state;
     reply_client_set_connect_timeout_ms(client, attempt_timeout_ms(), NULL);
     reply_client_set_max_retries(client, 1, NULL);
@@ -394,23 +394,23 @@ static void test_connect_timeout_ends_connect(void **state) {
 
 static void test_connect_timeout_includes_tls_handshake(void **state) {
     struct server *server = server_start(SCRIPT(EXPECT_BYTES, AWAIT_CLOSE));
-    reply_client *client = fetch_create_client(server_https_url(server));
+    reply_client *client = wire_create_client(server_https_url(server));
     (void)state;
     use_small_ca_file(client);
     reply_client_set_connect_timeout_ms(client, attempt_timeout_ms(), NULL);
     const int64_t started_ms = timing_now_ms();
-    assert_int_equal(fetch_one(client, NULL), REPLY_ERROR_TIMEOUT);
+    assert_int_equal(wire_fetch_one(client, NULL), REPLY_ERROR_TIMEOUT);
     assert_in_range(timing_now_ms() - started_ms, attempt_timeout_ms() - 5,
                     attempt_timeout_ms() + timing_scale_ms(MARGIN_MS));
-    assert_int_equal(fetch_total_wait_ms(), 0);
+    assert_int_equal(wire_total_wait_ms(), 0);
 }
 
 static void test_slow_response_outlasts_connect_timeout(void **state) {
-    reply_client *client = fetch_create_client_of(
+    reply_client *client = wire_create_client_of(
         SCRIPT(EXPECT, SEND_SLOWLY("HTTP/1.1 200 OK\r\n", 10), SEND("\r\n"), SEND_CONTACT(300)));
     (void)state;
     reply_client_set_connect_timeout_ms(client, timing_scale_ms(100), NULL);
-    assert_int_equal(fetch_one(client, NULL), REPLY_OK);
+    assert_int_equal(wire_fetch_one(client, NULL), REPLY_OK);
 }
 
 /* ---- The call's deadline ---- */
@@ -427,7 +427,7 @@ static void test_call_ends_at_deadline(void **state) {
             reply_error error;
             assert_int_equal(reply_client_set_timeout_ms(client, timeouts_ms[i], NULL), REPLY_OK);
             const int64_t started_ms = timing_now_ms();
-            assert_int_equal(fetch_one(client, &error), REPLY_ERROR_TIMEOUT);
+            assert_int_equal(wire_fetch_one(client, &error), REPLY_ERROR_TIMEOUT);
             elapsed_ms = timing_now_ms() - started_ms;
             assert_int_equal(error.http_status, 0);
             if (elapsed_ms <= timeouts_ms[i] + MARGIN_MS) {
@@ -443,7 +443,7 @@ static void test_deadline_ends_call_for_many(void **state) {
     (void)state;
     assert_int_equal(reply_client_set_timeout_ms(client, 250, NULL), REPLY_OK);
     const int64_t started_ms = timing_now_ms();
-    const struct fetch_summary summary = fetch_many(client, 100, 50);
+    const struct wire_summary summary = wire_fetch_many(client, 100, 50);
     assert_in_range(timing_now_ms() - started_ms, 245, 250 + timing_scale_ms(MARGIN_MS));
     assert_int_equal(summary.result, REPLY_ERROR_TIMEOUT);
     assert_true(summary.is_each_delivered_once);
@@ -458,14 +458,14 @@ static void test_deadline_ends_call_for_many(void **state) {
 static void test_waiting_transfers_connect_concurrently(void **state) {
     enum { CONTACTS = 8 };
     struct server *server = server_start(SCRIPT(EXPECT_BYTES, AWAIT_CLOSE));
-    reply_client *client = fetch_create_client(server_https_url(server));
+    reply_client *client = wire_create_client(server_https_url(server));
     (void)state;
     use_small_ca_file(client);
     assert_int_equal(reply_client_set_connect_timeout_ms(client, attempt_timeout_ms(), NULL),
                      REPLY_OK);
     assert_int_equal(reply_client_set_max_concurrency(client, CONTACTS, NULL), REPLY_OK);
     const int64_t started_ms = timing_now_ms();
-    const struct fetch_summary summary = fetch_all(client, 100, CONTACTS);
+    const struct wire_summary summary = wire_fetch_all(client, 100, CONTACTS);
     assert_in_range(timing_now_ms() - started_ms, 2 * attempt_timeout_ms() - 5,
                     4 * attempt_timeout_ms());
     assert_int_equal(summary.error_counts[REPLY_ERROR_TIMEOUT], CONTACTS);
@@ -488,11 +488,11 @@ static void test_closed_idle_connection_is_replaced(void **state) {
         struct server *server = server_start_two_scripts(cases[i].first, RESPONSES);
         reply_client *client = create_client_of(server, cases[i].retries);
         reply_error error;
-        assert_int_equal(fetch_one(client, NULL), REPLY_OK);
+        assert_int_equal(wire_fetch_one(client, NULL), REPLY_OK);
         if (cases[i].closes_while_idle) {
             server_await_closed(server, 1);
         }
-        assert_int_equal(fetch_by_ids(client, 100, 7, &error), REPLY_OK);
+        assert_int_equal(wire_fetch_ids(client, 100, 7, &error), REPLY_OK);
         assert_int_equal(error.attempts, 1);
         assert_int_equal(server_connection_count(server), 2);
     }
@@ -506,14 +506,14 @@ static void test_failed_send_is_retried(void **state) {
     (void)state;
     libc_fault_fail_send(1);
     const int64_t started_ms = timing_now_ms();
-    const reply_result result = fetch_one(client, &error);
+    const reply_result result = wire_fetch_one(client, &error);
     if (result != REPLY_OK || error.attempts != 2) {
         fail_msg("%s after %d attempts: %s", reply_result_name(result), error.attempts,
                  error.message);
     }
-    assert_in_range(timing_now_ms() - started_ms - fetch_total_wait_ms(), 0,
+    assert_in_range(timing_now_ms() - started_ms - wire_total_wait_ms(), 0,
                     timing_scale_ms(MARGIN_MS));
-    assert_int_equal(fetch_one(client, &error), REPLY_OK);
+    assert_int_equal(wire_fetch_one(client, &error), REPLY_OK);
     assert_int_equal(error.attempts, 1);
 }
 
@@ -526,10 +526,10 @@ static void test_408_on_idle_connection_is_retried(void **state) {
         SCRIPT(EXPECT, RESPOND, AWAIT_RELEASE, SEND(timeout), CLOSE), RESPONSES);
     reply_client *client = create_client_of(server, 1);
     (void)state;
-    assert_int_equal(fetch_one(client, NULL), REPLY_OK);
+    assert_int_equal(wire_fetch_one(client, NULL), REPLY_OK);
     server_release(server);
     server_await_closed(server, 1);
-    assert_int_equal(fetch_by_ids(client, 100, 7, NULL), REPLY_OK);
+    assert_int_equal(wire_fetch_ids(client, 100, 7, NULL), REPLY_OK);
 }
 
 /* Would catch a response that arrived before a request being taken for that request's response. */
@@ -539,10 +539,10 @@ static void test_unsolicited_response_is_ignored(void **state) {
     reply_client *client = create_client_of(server, 0);
     reply_error error;
     (void)state;
-    assert_int_equal(fetch_one(client, NULL), REPLY_OK);
+    assert_int_equal(wire_fetch_one(client, NULL), REPLY_OK);
     server_release(server);
     server_await_marks(server, 1);
-    if (fetch_by_ids(client, 100, 7, &error) != REPLY_OK) {
+    if (wire_fetch_ids(client, 100, 7, &error) != REPLY_OK) {
         assert_int_equal(error.result, REPLY_ERROR_INVALID_RESPONSE);
         check_says(&error, "12345");
     }
@@ -564,16 +564,17 @@ static void test_gzip_bomb_is_not_decompressed(void **state) {
     reply_error error;
     struct server *server =
         server_start(SCRIPT(EXPECT, SEND(OK_HEADERS "Content-Encoding: gzip\r\n\r\n"), send_bomb));
-    assert_int_equal(fetch_one(create_client_of(server, 1), &error), REPLY_ERROR_INVALID_RESPONSE);
+    assert_int_equal(wire_fetch_one(create_client_of(server, 1), &error),
+                     REPLY_ERROR_INVALID_RESPONSE);
     assert_int_equal(error.attempts, 1);
     server =
         server_start(SCRIPT(EXPECT, SEND(OK_HEADERS "Transfer-Encoding: gzip\r\n\r\n"), send_bomb));
-    assert_int_equal(fetch_one(create_client_of(server, 1), &error),
+    assert_int_equal(wire_fetch_one(create_client_of(server, 1), &error),
                      REPLY_ERROR_RESPONSE_TOO_LARGE);
     assert_int_equal(error.attempts, 1);
     server = server_start(
         SCRIPT(EXPECT, SEND("HTTP/1.1 403 No\r\nTransfer-Encoding: gzip\r\n\r\n"), send_bomb));
-    assert_int_equal(fetch_one(create_client_of(server, 1), &error), REPLY_ERROR_FORBIDDEN);
+    assert_int_equal(wire_fetch_one(create_client_of(server, 1), &error), REPLY_ERROR_FORBIDDEN);
 }
 
 #define IDS  "\"contactId\":12345,\"sequenceId\":100,"
@@ -637,7 +638,7 @@ static void test_invalid_body_is_rejected(void **state) {
         reply_error error;
         struct server *server = server_start(
             SCRIPT(EXPECT, SEND(OK_HEADERS "\r\n"), SEND_TEXT(invalid_bodies[i].text)));
-        const reply_result result = fetch_one(create_client_of(server, 1), &error);
+        const reply_result result = wire_fetch_one(create_client_of(server, 1), &error);
         if (result != REPLY_ERROR_INVALID_RESPONSE || error.http_status != 200 ||
             error.attempts != 1 || error.curl_code != 0 ||
             strstr(error.message, invalid_bodies[i].words) == NULL ||
@@ -645,7 +646,7 @@ static void test_invalid_body_is_rejected(void **state) {
             fail_msg("\"%s\": %s, \"%s\"", invalid_bodies[i].text, reply_result_name(result),
                      error.message);
         }
-        fetch_tear_down(NULL);
+        wire_tear_down(NULL);
     }
 }
 
@@ -657,12 +658,12 @@ static void test_truncated_contact_is_rejected(void **state) {
         reply_error error;
         struct server *server = server_start(
             SCRIPT(EXPECT, SEND(OK_HEADERS "\r\n"), SEND_CONTACT_PART(SIZE, 0, length)));
-        assert_int_equal(fetch_one(create_client_of(server, 0), &error),
+        assert_int_equal(wire_fetch_one(create_client_of(server, 0), &error),
                          REPLY_ERROR_INVALID_RESPONSE);
         server = server_start(SCRIPT(EXPECT, SEND(OK_HEADERS "Content-Length: 260\r\n\r\n"),
                                      SEND_CONTACT_PART(SIZE, 0, length)));
-        assert_int_equal(fetch_one(create_client_of(server, 0), &error), REPLY_ERROR_NETWORK);
-        fetch_tear_down(NULL);
+        assert_int_equal(wire_fetch_one(create_client_of(server, 0), &error), REPLY_ERROR_NETWORK);
+        wire_tear_down(NULL);
     }
 }
 
@@ -674,7 +675,7 @@ static struct CMUnitTest *add_faults(struct CMUnitTest *test, const struct fault
     for (size_t i = 0; i < count; i++) {
         *test++ = (struct CMUnitTest){.name = faults[i].name,
                                       .test_func = function,
-                                      .teardown_func = fetch_tear_down,
+                                      .teardown_func = wire_tear_down,
                                       .initial_state = (void *)(uintptr_t)&faults[i]};
     }
     return test;
@@ -682,23 +683,23 @@ static struct CMUnitTest *add_faults(struct CMUnitTest *test, const struct fault
 
 int main(void) {
     static const struct CMUnitTest tests[] = {
-        FETCH_TEST(test_refused_connection_is_network_error),
-        FETCH_TEST(test_unknown_host_is_network_error),
-        FETCH_TEST(test_attempt_timeout_ends_lookup),
-        FETCH_TEST(test_attempt_timeout_ends_connect),
-        FETCH_TEST(test_connect_timeout_ends_connect),
-        FETCH_TEST(test_connect_timeout_includes_tls_handshake),
-        FETCH_TEST(test_slow_response_outlasts_connect_timeout),
-        FETCH_TEST(test_call_ends_at_deadline),
-        FETCH_TEST(test_deadline_ends_call_for_many),
-        FETCH_TEST(test_waiting_transfers_connect_concurrently),
-        FETCH_TEST(test_closed_idle_connection_is_replaced),
-        FETCH_TEST(test_failed_send_is_retried),
-        FETCH_TEST(test_408_on_idle_connection_is_retried),
-        FETCH_TEST(test_unsolicited_response_is_ignored),
-        FETCH_TEST(test_gzip_bomb_is_not_decompressed),
-        FETCH_TEST(test_invalid_body_is_rejected),
-        FETCH_TEST(test_truncated_contact_is_rejected),
+        WIRE_TEST(test_refused_connection_is_network_error),
+        WIRE_TEST(test_unknown_host_is_network_error),
+        WIRE_TEST(test_attempt_timeout_ends_lookup),
+        WIRE_TEST(test_attempt_timeout_ends_connect),
+        WIRE_TEST(test_connect_timeout_ends_connect),
+        WIRE_TEST(test_connect_timeout_includes_tls_handshake),
+        WIRE_TEST(test_slow_response_outlasts_connect_timeout),
+        WIRE_TEST(test_call_ends_at_deadline),
+        WIRE_TEST(test_deadline_ends_call_for_many),
+        WIRE_TEST(test_waiting_transfers_connect_concurrently),
+        WIRE_TEST(test_closed_idle_connection_is_replaced),
+        WIRE_TEST(test_failed_send_is_retried),
+        WIRE_TEST(test_408_on_idle_connection_is_retried),
+        WIRE_TEST(test_unsolicited_response_is_ignored),
+        WIRE_TEST(test_gzip_bomb_is_not_decompressed),
+        WIRE_TEST(test_invalid_body_is_rejected),
+        WIRE_TEST(test_truncated_contact_is_rejected),
     };
     static struct CMUnitTest all[COUNT(http_faults) + COUNT(tls_faults) + COUNT(tests)];
     struct CMUnitTest *next =

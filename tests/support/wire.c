@@ -1,6 +1,6 @@
-/* fetch.c - clients of a scripted server, the contacts that they fetch and the log that they write.
+/* wire.c - clients of a scripted server, the contacts that they fetch and the log that they write.
  */
-#include "support/fetch.h"
+#include "support/wire.h"
 
 #include <pthread.h>
 #include <setjmp.h>
@@ -49,7 +49,7 @@ static void empty_log(void) {
     pthread_mutex_unlock(&kept_log.lock);
 }
 
-char *fetch_copy_log(void) {
+char *wire_copy_log(void) {
     pthread_mutex_lock(&kept_log.lock);
     char *copy = strdup(kept_log.text);
     pthread_mutex_unlock(&kept_log.lock);
@@ -61,7 +61,7 @@ char *fetch_copy_log(void) {
 
 /* Counts the lines that start with prefix and adds up the numbers that follow it. */
 static int count_log(const char *prefix, int64_t *sum) {
-    char *log = fetch_copy_log();
+    char *log = wire_copy_log();
     int count = 0;
     *sum = 0;
     for (const char *line = log; *line != '\0'; line += strcspn(line, "\n") + 1) {
@@ -74,21 +74,21 @@ static int count_log(const char *prefix, int64_t *sum) {
     return count;
 }
 
-int fetch_count_log(const char *prefix) {
+int wire_count_log(const char *prefix) {
     int64_t sum = 0;
     return count_log(prefix, &sum);
 }
 
-int64_t fetch_total_wait_ms(void) {
+int64_t wire_total_wait_ms(void) {
     int64_t sum = 0;
     count_log("wait ", &sum);
     return sum;
 }
 
 /* Polls, because the log function must not do anything that could delay a call. */
-void fetch_await_log(const char *prefix, int count) {
+void wire_await_log(const char *prefix, int count) {
     const int64_t deadline = timing_now_ms() + timing_scale_ms(TIMING_MAX_WAIT_MS);
-    while (fetch_count_log(prefix) < count) {
+    while (wire_count_log(prefix) < count) {
         if (timing_now_ms() > deadline) {
             fail_msg("expected %d lines \"%s\" in the log", count, prefix);
         }
@@ -98,10 +98,10 @@ void fetch_await_log(const char *prefix, int count) {
 
 /* ---- Clients ---- */
 
-reply_client *fetch_create_client(const char *base_url) {
+reply_client *wire_create_client(const char *base_url) {
     reply_client *client = NULL;
     assert_true(client_count < MAX_CLIENTS);
-    assert_int_equal(reply_client_create(FETCH_KEY, &client, NULL), REPLY_OK);
+    assert_int_equal(reply_client_create(WIRE_KEY, &client, NULL), REPLY_OK);
     clients[client_count++] = client;
     assert_int_equal(reply_client_set_base_url(client, base_url, NULL), REPLY_OK);
     assert_int_equal(reply_client_set_max_retries(client, 0, NULL), REPLY_OK);
@@ -111,11 +111,11 @@ reply_client *fetch_create_client(const char *base_url) {
     return client;
 }
 
-reply_client *fetch_create_client_of(const struct server_step *script) {
-    return fetch_create_client(server_url(server_start(script)));
+reply_client *wire_create_client_of(const struct server_step *script) {
+    return wire_create_client(server_url(server_start(script)));
 }
 
-void fetch_destroy_client(reply_client *client) {
+void wire_destroy_client(reply_client *client) {
     for (size_t i = 0; i < client_count; i++) {
         if (clients[i] == client) {
             reply_client_destroy(client);
@@ -127,13 +127,13 @@ void fetch_destroy_client(reply_client *client) {
 /* ---- Contacts ---- */
 
 static void check_without_key(const char *text) {
-    if (strstr(text, FETCH_KEY) != NULL) {
+    if (strstr(text, WIRE_KEY) != NULL) {
         fail_msg("the key is in \"%s\"", text);
     }
 }
 
 static void check_log(void) {
-    char *log = fetch_copy_log();
+    char *log = wire_copy_log();
     check_without_key(log);
     assert_null(strstr(log, "example.com"));
     free(log);
@@ -164,8 +164,8 @@ static void check_success(const reply_error *error) {
     assert_string_equal(error->message, "");
 }
 
-reply_result fetch_by_ids(reply_client *client, int64_t sequence_id, int64_t contact_id,
-                          reply_error *error) {
+reply_result wire_fetch_ids(reply_client *client, int64_t sequence_id, int64_t contact_id,
+                            reply_error *error) {
     reply_error own_error;
     reply_error *filled = error != NULL ? error : &own_error;
     reply_sequence_contact *contact = (reply_sequence_contact *)(uintptr_t)filled; /* not NULL */
@@ -188,25 +188,25 @@ reply_result fetch_by_ids(reply_client *client, int64_t sequence_id, int64_t con
     return result;
 }
 
-reply_result fetch_one(reply_client *client, reply_error *error) {
-    return fetch_by_ids(client, 100, 12345, error);
+reply_result wire_fetch_one(reply_client *client, reply_error *error) {
+    return wire_fetch_ids(client, 100, 12345, error);
 }
 
-reply_result fetch_from(const struct server_step *script, reply_error *error) {
-    return fetch_one(fetch_create_client_of(script), error);
+reply_result wire_fetch_from(const struct server_step *script, reply_error *error) {
+    return wire_fetch_one(wire_create_client_of(script), error);
 }
 
 /* ---- Many contacts ---- */
 
 struct deliveries {
-    int counts[FETCH_MAX_CONTACTS];
-    struct fetch_summary summary;
+    int counts[WIRE_MAX_CONTACTS];
+    struct wire_summary summary;
 };
 
 static int record_delivery(size_t index, reply_result result, reply_sequence_contact *contact,
                            const reply_error *error, void *user_data) {
     struct deliveries *deliveries = user_data;
-    struct fetch_summary *summary = &deliveries->summary;
+    struct wire_summary *summary = &deliveries->summary;
     const bool is_contact = contact != NULL && contact->contact_id == (int64_t)index + 1;
     deliveries->counts[index]++;
     summary->contact_count += result == REPLY_OK && is_contact;
@@ -220,10 +220,10 @@ static int record_delivery(size_t index, reply_result result, reply_sequence_con
     return 0;
 }
 
-struct fetch_summary fetch_many(reply_client *client, int64_t sequence_id, int count) {
-    int64_t ids[FETCH_MAX_CONTACTS];
+struct wire_summary wire_fetch_many(reply_client *client, int64_t sequence_id, int count) {
+    int64_t ids[WIRE_MAX_CONTACTS];
     struct deliveries deliveries = {.summary = {.is_each_delivered_once = true}};
-    struct fetch_summary *summary = &deliveries.summary;
+    struct wire_summary *summary = &deliveries.summary;
     for (int i = 0; i < count; i++) {
         ids[i] = i + 1;
     }
@@ -235,9 +235,9 @@ struct fetch_summary fetch_many(reply_client *client, int64_t sequence_id, int c
     return *summary;
 }
 
-struct fetch_summary fetch_all(reply_client *client, int64_t sequence_id, int count) {
-    assert_in_range(count, 1, FETCH_MAX_CONTACTS);
-    const struct fetch_summary summary = fetch_many(client, sequence_id, count);
+struct wire_summary wire_fetch_all(reply_client *client, int64_t sequence_id, int count) {
+    assert_in_range(count, 1, WIRE_MAX_CONTACTS);
+    const struct wire_summary summary = wire_fetch_many(client, sequence_id, count);
     assert_int_equal(summary.result, REPLY_OK);
     assert_true(summary.is_each_delivered_once);
     return summary;
@@ -245,7 +245,7 @@ struct fetch_summary fetch_all(reply_client *client, int64_t sequence_id, int co
 
 /* ---- Teardown ---- */
 
-int fetch_tear_down(void **state) {
+int wire_tear_down(void **state) {
     (void)state;
     for (size_t i = 0; i < client_count; i++) {
         reply_client_destroy(clients[i]);
