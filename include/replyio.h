@@ -1,35 +1,42 @@
 /*
- * replyio.h - client for the Reply.io v4 sequence-contacts endpoint,
+ * replyio.h - client library for the Reply.io v4 sequence-contacts endpoint:
  *
  *     GET https://api.reply.io/v4/sequences/{id}/contacts/{contact_id}
  *
- * A client holds an API key and settings; a call with it fetches one contact or many, decoded into
- * a struct.
+ * A client holds an API key, settings and connections. Calls with a client fetch one contact or
+ * many, decoded into a struct.
  *
- * Ownership. What a function hands out through an out-pointer, the caller owns and frees with the
- * function named there. What a function returns directly, and what a callback is handed as const,
- * is borrowed. Strings that a caller passes in are copied.
+ * Ownership. The caller owns what a function returns through an out-pointer, and frees it with the
+ * function that the comment names. What a function returns directly is borrowed. What a callback
+ * receives as const is borrowed until the callback returns. The library copies the strings that the
+ * caller passes.
  *
- * Errors. Every function that can fail returns a reply_result and takes, last, a reply_error that
- * it fills; it may be NULL. On failure an out-pointer is set to NULL. Any of these functions
- * returns REPLY_ERROR_INVALID_ARGUMENT when a pointer is NULL that its comment does not allow to be
- * NULL. The library prints nothing and never ends the process.
+ * Errors. A function that can fail returns a reply_result and takes a reply_error as its last
+ * argument. The error may be NULL. On failure an out-pointer is set to NULL. A NULL argument is
+ * REPLY_ERROR_INVALID_ARGUMENT, unless the comment says that it may be NULL. The library prints
+ * nothing and never ends the process.
  *
- * Threads. A client is configured by one thread before its first call. After that any number of
- * threads may call with it at once. Functions without a client may be called from any thread at any
- * time, with different objects.
+ * Threads. One thread configures a client before its first call. After that, any number of threads
+ * may call with the client at the same time. Functions without a client may be called from any
+ * thread at any time, if the threads use different objects.
  *
- * cJSON keeps a global that every parse writes. The library's own parses take turns; where the
- * host, or another library in the process, parses with cJSON in another thread at the same time,
- * that is a data race which only the host can prevent.
+ * cJSON. Each cJSON parse writes a global of cJSON. The library serialises its own parses. A parse
+ * by the host, or by another library in its process, must not run in one thread while the library
+ * decodes in another, because that is a data race. The library cannot prevent it.
  *
- * Signals. The library sets no handler. With a libcurl older than 7.87 and OpenSSL, a TLS
- * connection that breaks while it is written to may raise SIGPIPE, which ends a process that does
- * not ignore it: the host then has to.
+ * Signals. The library installs no signal handler. Before libcurl 7.87, writing to a broken TLS
+ * connection (OpenSSL) can raise SIGPIPE. The host must ignore it.
  *
- * Fork. A client belongs to the process that created it. In a child a call with it is refused, an
- * interrupt does nothing, and destroying it frees its memory but leaves the parent's connections
- * alone. A client that is created in the child works.
+ * Fork. A client belongs to the process that created it. In a child process, a client inherited
+ * through fork behaves as follows:
+ *
+ *   - a call or a setter returns REPLY_ERROR_INVALID_ARGUMENT
+ *   - reply_client_interrupt has no effect
+ *   - reply_client_destroy frees the memory and leaves the parent's connections open
+ *
+ * A client created in the child works. A callback may fork. If it returns into the library in the
+ * child, nothing more is delivered or logged there, and the child's call returns
+ * REPLY_ERROR_INVALID_ARGUMENT.
  */
 #ifndef REPLYIO_H
 #define REPLYIO_H
@@ -52,110 +59,122 @@ extern "C" {
 
 /* ---- Results and errors ---- */
 
-/* What became of a call. The values never change; new ones may be added at the end. */
+/* Result of a call. The values never change. Later versions may add values at the end. */
 typedef enum reply_result {
     REPLY_OK = 0,
-    REPLY_ERROR_INVALID_ARGUMENT = 1, /* the caller's mistake; nothing was sent */
-    REPLY_ERROR_NO_MEMORY =
-        2, /* an allocation failed, here or in a library underneath, or file descriptors ran out */
-    REPLY_ERROR_CANCELLED = 3, /* reply_client_interrupt was called, or a callback asked to stop */
-    REPLY_ERROR_NETWORK =
-        4, /* no name, no connection, connection lost, or an answer that is not HTTP */
-    REPLY_ERROR_TLS = 5,     /* the TLS handshake, the server's certificate, or the CA file */
-    REPLY_ERROR_TIMEOUT = 6, /* time ran out during an attempt, or for the rest of many contacts */
-    REPLY_ERROR_RESPONSE_TOO_LARGE =
-        7, /* a contact of over 1 MiB, or response headers of over 256 KiB */
-    REPLY_ERROR_INVALID_RESPONSE = 8, /* HTTP 200, but not the contact that was asked for */
-    REPLY_ERROR_BAD_REQUEST = 9,      /* HTTP 400 or 422 */
-    REPLY_ERROR_UNAUTHORIZED = 10,    /* HTTP 401: the API key is not accepted */
-    REPLY_ERROR_FORBIDDEN =
-        11, /* HTTP 403: the key's plan, scope, team or user does not allow it */
-    REPLY_ERROR_NOT_FOUND =
-        12, /* HTTP 404: no such sequence, no such contact, or the contact is not in the sequence */
-    REPLY_ERROR_RATE_LIMITED =
-        13,                  /* HTTP 429, or held back until the time that an earlier 429 named */
-    REPLY_ERROR_SERVER = 14, /* HTTP 5xx */
-    REPLY_ERROR_HTTP =
-        15 /* any other HTTP status: redirects, and 204 or 206, which cannot hold the contact */
+    /* An argument or a setting is invalid. Nothing was sent. */
+    REPLY_ERROR_INVALID_ARGUMENT = 1,
+    /* Memory or file descriptors are exhausted, in the library or in one that it uses. */
+    REPLY_ERROR_NO_MEMORY = 2,
+    /* reply_client_interrupt was called, or the callback returned non-zero. */
+    REPLY_ERROR_CANCELLED = 3,
+    /* The lookup or the connection failed, the connection was lost, or the peer is not HTTP. */
+    REPLY_ERROR_NETWORK = 4,
+    /* The TLS handshake failed, or the server's certificate or the CA file is invalid. */
+    REPLY_ERROR_TLS = 5,
+    /* An attempt timed out, or the call's deadline left a request unsent. */
+    REPLY_ERROR_TIMEOUT = 6,
+    /* The contact is larger than 1 MiB (decompressed), or the headers are larger than 256 KiB. */
+    REPLY_ERROR_RESPONSE_TOO_LARGE = 7,
+    /* The response is an HTTP 200 without the requested contact. Do not act on it. */
+    REPLY_ERROR_INVALID_RESPONSE = 8,
+    /* HTTP 400 or 422. */
+    REPLY_ERROR_BAD_REQUEST = 9,
+    /* HTTP 401: the service rejects the API key. */
+    REPLY_ERROR_UNAUTHORIZED = 10,
+    /* HTTP 403: the key's plan, scope, team or user does not permit the request. */
+    REPLY_ERROR_FORBIDDEN = 11,
+    /* HTTP 404: the sequence or the contact does not exist, or the contact is not in it. */
+    REPLY_ERROR_NOT_FOUND = 12,
+    /* HTTP 429, or the request was held back until the time given by an earlier 429. */
+    REPLY_ERROR_RATE_LIMITED = 13,
+    /* HTTP 5xx. */
+    REPLY_ERROR_SERVER = 14,
+    /* Any other HTTP status: a redirect (never followed), or 204 or 206, for example. */
+    REPLY_ERROR_HTTP = 15
 } reply_result;
 
 /*
- * What failed, why, and what to do. The caller's own (on the stack, say): nothing in it needs to be
- * freed. It is 1,024 bytes for ever, and it is filled without allocating. On success result is
- * REPLY_OK, attempts is set and the rest is empty (retry_after_ms -1). The strings are
- * NUL-terminated, valid UTF-8, cut to fit, free of control characters, and never hold the API key,
- * not even where a server repeats it.
+ * Error of a call: what failed, why, and what to do. The caller owns it, for example on the stack.
+ * Nothing in it needs to be freed. The library fills it without allocating. Its size will always be
+ * 1,024 bytes.
+ *
+ * On success result is REPLY_OK, attempts is set, retry_after_ms is -1 and the rest is zero.
+ *
+ * The strings are NUL-terminated, valid UTF-8, without control characters, and truncated to fit.
+ * They never contain the API key, even if the server sends it back.
  */
 typedef struct reply_error {
-    reply_result result; /* what the function returned */
-    int32_t http_status; /* the HTTP status of the response that it is about; 0: it is about none */
-    int32_t curl_code;   /* the CURLcode with which libcurl failed; 0: libcurl did not fail */
-    int32_t attempts;    /* transfers begun, even where no connection came about */
-    int64_t
-        retry_after_ms; /* how long the server asks to wait, in milliseconds; -1: it did not say */
-    char problem_code[64]; /* the problem document's "code" or "errorCode" as text; empty: there was
-                              none */
-    char request_id[64];   /* the response's X-Request-Id header; empty: there was none */
-    char message[512];     /* one line for a person: what failed, why, what to do */
-    char reserved[360];    /* zero */
+    reply_result result;    /* the function's return value */
+    int32_t http_status;    /* HTTP status of the response; 0 if there was no response */
+    int32_t curl_code;      /* CURLcode of libcurl's failure; 0 if libcurl did not fail */
+    int32_t attempts;       /* attempts made, including those that failed to connect */
+    int64_t retry_after_ms; /* wait that the server requests, in milliseconds; -1 if none */
+    char problem_code[64];  /* "code" or "errorCode" of the problem document; empty if none */
+    char request_id[64];    /* X-Request-Id header of the response; empty if none */
+    char message[512];      /* human-readable line: what failed, why, what to do */
+    char reserved[360];     /* zero */
 } reply_error;
 
-/* The name of a result as it stands above, such as "REPLY_ERROR_NOT_FOUND", or "UNKNOWN" for a
- * number that is none. A constant string, never NULL. */
+/* Returns the name of a result, such as "REPLY_ERROR_NOT_FOUND", or "UNKNOWN" for any other value.
+ * The string is constant and never NULL. */
 REPLY_API const char *reply_result_name(reply_result result);
 
-/* The library's version, such as "0.1.0". A constant string, never NULL. */
+/* Returns the library's version, such as "0.1.0". The string is constant and never NULL. */
 REPLY_API const char *reply_version(void);
 
 /* ---- A contact in a sequence ---- */
 
-/* The contact's status in the sequence; beside each value the endpoint's name, which is matched
- * without regard to ASCII case. */
+/* Status of a contact in a sequence. Each value's comment is the endpoint's name, matched without
+ * regard to ASCII case. */
 typedef enum reply_contact_status {
-    REPLY_CONTACT_STATUS_UNKNOWN = 0,  /* one that this version has no name for: read status_text */
-    REPLY_CONTACT_STATUS_ACTIVE = 1,   /* Active */
-    REPLY_CONTACT_STATUS_PAUSED = 2,   /* Paused */
-    REPLY_CONTACT_STATUS_FINISHED = 3, /* Finished */
-    REPLY_CONTACT_STATUS_INACTIVE = 4, /* Inactive */
+    REPLY_CONTACT_STATUS_UNKNOWN = 0,      /* not known to this version; see status_text */
+    REPLY_CONTACT_STATUS_ACTIVE = 1,       /* Active */
+    REPLY_CONTACT_STATUS_PAUSED = 2,       /* Paused */
+    REPLY_CONTACT_STATUS_FINISHED = 3,     /* Finished */
+    REPLY_CONTACT_STATUS_INACTIVE = 4,     /* Inactive */
     REPLY_CONTACT_STATUS_OUT_OF_OFFICE = 5 /* OutOfOffice */
 } reply_contact_status;
 
-/* The contact's sub-status in the sequence; beside each value the endpoint's name, matched as
- * above. */
+/* Sub-status of a contact in a sequence. Each value's comment is the endpoint's name, matched
+ * without regard to ASCII case. */
 typedef enum reply_contact_sub_status {
-    REPLY_CONTACT_SUB_STATUS_UNKNOWN =
-        0, /* one that this version has no name for: read sub_status_text */
-    REPLY_CONTACT_SUB_STATUS_NULL = 1,        /* null, or not sent */
-    REPLY_CONTACT_SUB_STATUS_NONE = 2,        /* None: the service's own word */
+    REPLY_CONTACT_SUB_STATUS_UNKNOWN = 0,     /* not known to this version; see sub_status_text */
+    REPLY_CONTACT_SUB_STATUS_NULL = 1,        /* null, or the field is missing */
+    REPLY_CONTACT_SUB_STATUS_NONE = 2,        /* None, a value of the endpoint */
     REPLY_CONTACT_SUB_STATUS_AUTO_REPLIED = 3 /* AutoReplied */
 } reply_contact_sub_status;
 
-/* The endpoint's name of a status, such as "OutOfOffice", or "Unknown". A constant string, never
- * NULL. */
+/* Returns the endpoint's name of a status, such as "OutOfOffice", or "Unknown" for any other value.
+ * The string is constant and never NULL. */
 REPLY_API const char *reply_contact_status_name(reply_contact_status status);
 
-/* The endpoint's name of a sub-status, such as "AutoReplied", "null" for
- * REPLY_CONTACT_SUB_STATUS_NULL, or "Unknown". A constant string, never NULL. */
+/* Returns the endpoint's name of a sub-status, such as "AutoReplied", "null" for
+ * REPLY_CONTACT_SUB_STATUS_NULL, or "Unknown" for any other value. The string is constant and never
+ * NULL. */
 REPLY_API const char *reply_contact_sub_status_name(reply_contact_sub_status sub_status);
 
-/* A date and time. A text that is none (the service's dates have drifted) is kept, with has_time
- * false. */
+/* Date and time of an event. If the text is not a valid date (the service's format varies), it is
+ * kept and has_time is false. */
 typedef struct reply_datetime {
-    const char *text;     /* as sent; NULL for null */
-    int64_t unix_seconds; /* seconds since 1970-01-01T00:00:00Z, negative before it; 0 unless
-                             has_time */
-    int32_t
-        nanoseconds; /* 0 to 999,999,999, to be added to unix_seconds; finer digits are dropped */
-    int32_t utc_offset_seconds; /* as written, east positive; 0 unless has_utc_offset */
-    bool has_time;       /* the text is an RFC 3339 date and time, perhaps without its offset */
-    bool has_utc_offset; /* false: the text names no offset, and was read as UTC */
+    const char *text;           /* text as sent; NULL for null or a missing field */
+    int64_t unix_seconds;       /* seconds since 1970-01-01T00:00:00Z; 0 unless has_time */
+    int32_t nanoseconds;        /* fraction, 0 to 999,999,999, added to unix_seconds; truncated */
+    int32_t utc_offset_seconds; /* offset as sent, east positive; 0 unless has_utc_offset */
+    bool has_time;              /* true if text is an RFC 3339 date and time, offset optional */
+    bool has_utc_offset;        /* false if text has no offset and was read as UTC */
 } reply_datetime;
 
 /*
- * A contact enrolled in a sequence. Only the library makes one; reply_sequence_contact_free frees
- * it with all that it points to. A later version may add members at the end, so neither copy it by
- * its size nor make an array of it. It is never changed once made: any number of threads may read
- * it. Strings are NUL-terminated UTF-8. Beside each member the endpoint's name of the field.
+ * Contact enrolled in a sequence. Only the library allocates it. The caller frees it, with its
+ * strings, with reply_sequence_contact_free. A contact does not depend on its client and may
+ * outlive it.
+ *
+ * Later versions may add members at the end, so the caller must not copy a contact by its size or
+ * make an array of contacts. A contact never changes, so any number of threads may read it.
+ *
+ * Strings are NUL-terminated UTF-8. Each member's comment begins with the endpoint's field. A
+ * nullable field that is missing counts as null. Unknown fields are only in json.
  */
 typedef struct reply_sequence_contact {
     int64_t contact_id;                  /* contactId */
@@ -164,186 +183,239 @@ typedef struct reply_sequence_contact {
     const char *first_name;              /* firstName; NULL for null */
     const char *last_name;               /* lastName; NULL for null */
     const char *company;                 /* company; NULL for null */
-    const char *title;                   /* title: the job title; NULL for null */
+    const char *title;                   /* title: job title; NULL for null */
     reply_contact_status status;         /* status */
-    const char *status_text;             /* status as sent; never NULL */
+    const char *status_text;             /* status: text as sent; never NULL */
     reply_contact_sub_status sub_status; /* subStatus */
-    const char *sub_status_text;         /* subStatus as sent; NULL for null */
-    int32_t current_step;       /* currentStep: number of the step that the contact is on */
-    reply_datetime adding_date; /* addingDate: when the contact was added to the sequence; its text
-                                   is never NULL */
-    reply_datetime moving_date; /* movingDate: when the contact was moved between sequences */
-    reply_datetime
-        next_send_after; /* nextSendAfter: earliest time at which the next message can be sent */
-    bool is_opted_out;   /* isOptedOut: the contact has opted out and must not be written to */
-    bool has_email_account_id;    /* false for null */
-    int64_t email_account_id;     /* emailAccountId: the sending email account; 0 for null */
-    bool has_linkedin_account_id; /* false for null */
-    int64_t linkedin_account_id;  /* linkedInAccountId: the sending LinkedIn account; 0 for null */
-    bool has_icp_score;           /* false for null */
-    double icp_score; /* icpScore: Ideal Customer Profile score, always finite; 0 for null */
-    const char *json; /* the response as sent (less a byte-order mark), with the fields that have no
-                         member here */
-    size_t json_length; /* length of json in bytes, without its NUL */
+    const char *sub_status_text;         /* subStatus: text as sent; NULL for null */
+    int32_t current_step;                /* currentStep: number of the contact's current step */
+    reply_datetime adding_date;          /* addingDate: time of enrolment; its text is never NULL */
+    reply_datetime moving_date;          /* movingDate: time of the move between sequences */
+    reply_datetime next_send_after;      /* nextSendAfter: earliest time of the next message */
+    bool is_opted_out;                   /* isOptedOut: true if opted out; do not message */
+    bool has_email_account_id;           /* emailAccountId: false for null */
+    int64_t email_account_id;            /* emailAccountId: sending email account; 0 for null */
+    bool has_linkedin_account_id;        /* linkedInAccountId: false for null */
+    int64_t linkedin_account_id;         /* linkedInAccountId: LinkedIn account; 0 for null */
+    bool has_icp_score;                  /* icpScore: false for null */
+    double icp_score;                    /* icpScore: score, always finite; 0 for null */
+    const char *json;                    /* response body as sent, without a byte-order mark */
+    size_t json_length;                  /* length of json in bytes, without its NUL */
 } reply_sequence_contact;
 
 /*
- * Decodes the text of a contact, length bytes that need no NUL at their end, into *contact, which
- * the caller frees with reply_sequence_contact_free. Needs no client and no network.
+ * Decodes the JSON of a contact into *contact, which the caller frees with
+ * reply_sequence_contact_free. json has length bytes and needs no terminating NUL. Needs no client
+ * and no network. May be called from any thread.
  *
- * The text must be RFC 8259 JSON in UTF-8, an object, at most 512 levels deep. A byte-order mark
- * before it is skipped. Fields that this version does not know are ignored (and stay in json); a
- * field that may be null may be missing. Refused are: a field that is missing, null or of another
- * type where the endpoint does not allow it; one that is given twice; an integer that is not plain
- * digits or does not fit its member; a number that is not finite or has over 63 characters; a
- * string with a NUL or half a surrogate pair.
+ * The JSON must conform to RFC 8259, be UTF-8 and be an object, at most 512 levels deep. A
+ * byte-order mark before it is skipped. Unknown fields are ignored and remain in contact->json. A
+ * missing nullable field counts as null. Rejects
  *
- * Returns REPLY_ERROR_INVALID_ARGUMENT (json or contact is NULL), REPLY_ERROR_NO_MEMORY, or
- * REPLY_ERROR_INVALID_RESPONSE, whose message names the field at fault or the byte at which the
- * text stops being JSON.
+ *   - a field that is missing, null or of the wrong type, if the endpoint does not allow that
+ *   - a duplicate field
+ *   - an integer that is not plain digits, or out of range for its member
+ *   - a number that is not finite or is longer than 63 characters
+ *   - a string with a NUL or a lone surrogate
+ *
+ * Errors:
+ *   REPLY_ERROR_INVALID_ARGUMENT  json or contact is NULL
+ *   REPLY_ERROR_NO_MEMORY         out of memory
+ *   REPLY_ERROR_INVALID_RESPONSE  the JSON is not a contact; the message names the invalid field,
+ *                                 or the byte at which the JSON is invalid
  */
 REPLY_API reply_result reply_decode_sequence_contact(const char *json, size_t length,
                                                      reply_sequence_contact **contact,
                                                      reply_error *error);
 
-/* Frees a contact and all that it points to. NULL is fine. */
+/* Frees a contact and its strings. contact may be NULL. May be called from any thread. */
 REPLY_API void reply_sequence_contact_free(reply_sequence_contact *contact);
 
 /* ---- Client ---- */
 
-/* An API key, settings, and the connections that are kept open between calls: those of as many
- * calls as were ever in progress at the same time. */
+/*
+ * Client: an API key, settings, and idle connections for the next calls. Each call in progress has
+ * its own connections. HTTP/2 is used if the server offers it. Sockets are close-on-exec.
+ *
+ * An idle connection is reused, with these exceptions:
+ *
+ *   - an attempt on it timed out, and the call received nothing during the attempt
+ *   - an interrupt or a deadline aborted an attempt on it
+ *   - it carried another contact than the requested one
+ *   - it is an HTTP/1.1 connection with unread bytes
+ */
 typedef struct reply_client reply_client;
 
 /*
- * Creates a client for an API key of 1 to 4,096 visible ASCII characters (no spaces) into *client,
- * which the caller frees with reply_client_destroy. Nothing is sent. The first client of a process
- * initialises libcurl; where another part of the process uses a libcurl older than 7.84, no thread
- * of it may be running in libcurl's global initialisation meanwhile.
+ * Creates a client in *client, which the caller frees with reply_client_destroy. api_key is 1 to
+ * 4,096 visible ASCII characters, without spaces. Sends nothing. May be called from any thread.
  *
- * Returns REPLY_ERROR_INVALID_ARGUMENT (the key is not as above, or client is NULL) or
- * REPLY_ERROR_NO_MEMORY.
+ * The first client of a process initialises libcurl. Before libcurl 7.84, no other thread may run
+ * curl_global_init at that time.
+ *
+ * Errors:
+ *   REPLY_ERROR_INVALID_ARGUMENT  api_key is invalid, or an argument is NULL
+ *   REPLY_ERROR_NO_MEMORY         out of memory
  */
 REPLY_API reply_result reply_client_create(const char *api_key, reply_client **client,
                                            reply_error *error);
 
-/* Closes a client's connections and frees it, overwriting the API key. NULL is fine. No call with
- * the client may be running, in any thread or in a callback. */
+/*
+ * Closes a client's connections, overwrites the API key and frees the client. client may be NULL.
+ * May be called from any thread. No call with the client may be in progress, so a callback must not
+ * destroy its client. Before libcurl 7.87, or without an asynchronous resolver, waits for a lookup
+ * in progress.
+ */
 REPLY_API void reply_client_destroy(reply_client *client);
 
 /*
- * Settings. Each may be given any number of times before the client's first call, by one thread at
- * a time; the last one counts. Each returns REPLY_ERROR_INVALID_ARGUMENT where the value is not as
- * described, where a call has been made with the client (one that was refused for its arguments
- * does not count) or where the client came through fork; or REPLY_ERROR_NO_MEMORY. What is refused
- * changes nothing.
+ * Settings.
+ *
+ * One thread at a time may set them, any number of times, until the client's first call. The last
+ * value is used. An invalid value is rejected, and the setting does not change. Time spent in the
+ * host's callbacks counts only for the timeout of the whole call.
+ *
+ * Errors of every setter:
+ *   REPLY_ERROR_INVALID_ARGUMENT  an argument is invalid or NULL, the client was inherited through
+ *                                 fork, or a call was made with it (a call rejected for its
+ *                                 arguments does not count)
+ *   REPLY_ERROR_NO_MEMORY         out of memory
  */
 
-/* Where the API is, such as a test server: an https URL, or an http URL whose host is a loopback
- * address (127.0.0.0/8, ::1) or localhost; without user, password, query and fragment. It may have
- * a path, and a slash at its end. Default "https://api.reply.io/v4". */
+/* Sets the API's base URL, for example of a test server. An https URL, or an http URL with a
+ * loopback host (127.0.0.0/8, ::1 or localhost), of at most 2,048 bytes. It may have a path and a
+ * trailing slash, but not a user, password, query or fragment. Default: "https://api.reply.io/v4".
+ */
 REPLY_API reply_result reply_client_set_base_url(reply_client *client, const char *url,
                                                  reply_error *error);
 
-/* The calling program's name for the User-Agent header, such as "acme-sync/2.1", put before the
- * library's own. 1 to 256 printable ASCII characters, the first and last of which are no spaces.
- * Default: none. */
+/* Sets the calling program's product for the User-Agent header, such as "acme-sync/2.1", placed
+ * before the library's own. 1 to 256 printable ASCII characters; must not begin or end with a
+ * space. Default: none. */
 REPLY_API reply_result reply_client_set_user_agent(reply_client *client, const char *product,
                                                    reply_error *error);
 
-/* Adds a header to each request, such as X-TEAM-ID, X-USER-ID or X-User-Email for the key of a team
- * or an organisation. The name is an HTTP token of at most 256 characters, and not X-API-Key, Host,
- * Accept, User-Agent, Content-Length, Transfer-Encoding or Connection; the value has no control
- * characters and at most 8,192 bytes, may be empty, and loses spaces at its ends. A name that was
- * given before, in whatever case, replaces that header. At most 64 headers. */
+/*
+ * Adds a header to every request, such as X-TEAM-ID, X-USER-ID or X-User-Email for the key of a
+ * team or an organisation. A header of the same name, without regard to case, is replaced. At most
+ * 64 headers. Default: none.
+ *
+ * name is an HTTP token of 1 to 256 characters. It must not be X-API-Key, Host, Accept, User-Agent,
+ * Accept-Encoding, Content-Length, Transfer-Encoding or Connection.
+ *
+ * value has at most 8,192 bytes and no control characters. It may be empty. Leading and trailing
+ * spaces are removed.
+ */
 REPLY_API reply_result reply_client_add_header(reply_client *client, const char *name,
                                                const char *value, reply_error *error);
 
-/* A file of CA certificates in PEM format to trust instead of the system's. It is read when a
- * connection is made: a file that cannot be read makes the call fail with REPLY_ERROR_TLS. Default:
- * the system's certificates. There is no way not to verify. */
+/* Sets a file of CA certificates, in PEM format, to trust instead of the system's. The file is read
+ * when a connection is opened. If it cannot be read, the call returns REPLY_ERROR_TLS. TLS 1.2 or
+ * newer is required, and verification cannot be turned off. path must not be empty. Default: the
+ * system's certificates. */
 REPLY_API reply_result reply_client_set_ca_file(reply_client *client, const char *path,
                                                 reply_error *error);
 
-/* A proxy: an http, https, socks4, socks4a, socks5 or socks5h URL, http where it names no scheme;
- * or "" for none. Connections to the API go through it by CONNECT, so that it does not see the key.
- * To a loopback host no proxy is ever used. Default: what the environment says (HTTPS_PROXY,
- * ALL_PROXY, NO_PROXY). */
+/*
+ * Sets the proxy: an http, https, socks4, socks4a, socks5 or socks5h URL, or "" for none. A URL
+ * without a scheme is http. The library opens a tunnel (CONNECT) through an HTTP proxy, so that the
+ * proxy does not see the key. This setting takes precedence over NO_PROXY in the environment. A
+ * proxy is never used for a loopback host. Default: the environment's (HTTPS_PROXY, ALL_PROXY,
+ * NO_PROXY).
+ */
 REPLY_API reply_result reply_client_set_proxy(reply_client *client, const char *url,
                                               reply_error *error);
 
-/* Longest time for a connection to come about, TLS included. 1 to INT32_MAX milliseconds. Default
- * 10,000. */
+/* Sets the connect timeout, including the lookup and the TLS handshake. 1 to INT32_MAX
+ * milliseconds. Default: 10,000. */
 REPLY_API reply_result reply_client_set_connect_timeout_ms(reply_client *client, int64_t ms,
                                                            reply_error *error);
 
-/* Longest time for one attempt, from the look-up of the name to the last byte. 1 to INT32_MAX
- * milliseconds. Default 30,000. */
+/* Sets the timeout of an attempt, from the lookup to the last byte. 1 to INT32_MAX milliseconds.
+ * Default: 30,000. */
 REPLY_API reply_result reply_client_set_attempt_timeout_ms(reply_client *client, int64_t ms,
                                                            reply_error *error);
 
-/* Longest time for a whole call, with all its attempts and waits. 0 (none) to INT32_MAX
- * milliseconds. Default 120,000 for one contact and none for many. */
+/* Sets the timeout of a whole call, including its attempts, waits and callbacks. 0 (none) to
+ * INT32_MAX milliseconds. Default: 120,000 for one contact, none for many. */
 REPLY_API reply_result reply_client_set_timeout_ms(reply_client *client, int64_t ms,
                                                    reply_error *error);
 
-/* How often a request is made again after a failure that may pass. 0 to 10. Default 3. With 0 a
- * request that meets a rate limit is not made again either; later ones wait for its end all the
- * same. */
+/* Sets the maximum number of retries of a request after a transient failure. If it is 0, a request
+ * that hits a rate limit is not sent again either, but later requests still wait for the end of the
+ * rate limit. 0 to 10. Default: 3. */
 REPLY_API reply_result reply_client_set_max_retries(reply_client *client, int32_t retries,
                                                     reply_error *error);
 
-/* How many requests of one call for many contacts may be under way at once. 1 to 100. Default 4:
- * the service asks for a small concurrency. */
+/* Sets the maximum number of concurrent requests of one call for many contacts. 1 to 100.
+ * Default: 4, because the service asks for low concurrency. */
 REPLY_API reply_result reply_client_set_max_concurrency(reply_client *client, int32_t requests,
                                                         reply_error *error);
 
 /*
- * Receives one line an event, without a line feed, valid until it returns:
+ * Receives one line per event, without a newline. The line is valid until the function returns.
  *
  *     attempt 1 GET /v4/sequences/100/contacts/12345: 503 in 87 ms
  *     wait 412 ms: HTTP 503, retry 1 of 3
+ *     wait 41000 ms: rate limit
  *
- * The words "attempt" and "wait <ms> ms" are fixed: programs may read them. After the attempt's
- * colon stands the HTTP status, or the name of the result where there is none; a wait for a rate
- * limit reads "wait 41000 ms: rate limit". No line holds the API key, or anything of a contact but
- * its ids. It is called on the thread of the call, perhaps on several threads at once; it must not
- * throw, longjmp or destroy the client.
+ * After "attempt", the line has the HTTP status, or the name of the result if there is no status.
+ * The words "attempt" and "wait <ms> ms" are fixed, and programs may parse them. A line never
+ * contains the API key, or data of a contact other than the ids.
+ *
+ * Called on the thread of the call, possibly on several threads at the same time. user_data is the
+ * pointer passed to reply_client_set_log. The function must not throw, longjmp or destroy the
+ * client.
  */
 typedef void (*reply_log_fn)(const char *line, void *user_data);
 
-/* A function to call for each event, and what to hand to it. log NULL: none, the default. user_data
- * may be NULL. */
+/* Sets the function that receives the log, and the pointer passed to it. log may be NULL, for none.
+ * user_data may be NULL and is borrowed. Default: none. */
 REPLY_API reply_result reply_client_set_log(reply_client *client, reply_log_fn log, void *user_data,
                                             reply_error *error);
 
 /*
- * Ends the calls that are in progress with this client, in all threads, with REPLY_ERROR_CANCELLED,
- * within 50 ms, whether they look up a name, connect, transfer or wait. It has no effect on calls
- * that begin afterwards. May be called from any thread, also from a callback, but not from a signal
- * handler, and not while the client is destroyed. NULL is fine. (Where libcurl is older than 7.87,
- * or was built without an asynchronous resolver, a name look-up holds the end of the call.) */
+ * Interrupts the calls in progress with this client. Each ends with REPLY_ERROR_CANCELLED within 50
+ * ms, during a lookup, a connect, a transfer or a wait. Later calls are not affected. client may be
+ * NULL.
+ *
+ * May be called from any thread and from a callback, but not from a signal handler, and not while
+ * the client is destroyed. Before libcurl 7.87, or without an asynchronous resolver, a lookup in
+ * progress delays the end of its call.
+ */
 REPLY_API void reply_client_interrupt(reply_client *client);
 
 /* ---- Calls ---- */
 
 /*
- * Fetches the contact contact_id in the sequence sequence_id, both 1 or more, into *contact, which
- * the caller frees with reply_sequence_contact_free. Blocks until it is done; any number of threads
- * may call it with one client at once.
+ * Fetches contact contact_id of sequence sequence_id into *contact, which the caller frees with
+ * reply_sequence_contact_free. Both ids are at least 1. Blocks until the call ends. Any number of
+ * threads may call it with one client at the same time.
  *
- * An attempt that ends in REPLY_ERROR_NETWORK or REPLY_ERROR_TIMEOUT, or with HTTP 408, 500, 502,
- * 503 or 504, is made again up to the client's number of retries, after a random wait of up to 0.5
- * s, 1 s, 2 s, 4 s, 8 s, 8 s ..., or the wait that the response's Retry-After asks for. After an
- * HTTP 429 with a Retry-After no call with this client sends anything until that time; then the
- * request is made again, which does not count as a retry. After a 429 without one it is made again
- * like after a 503. A wait that would not end before the whole call's time limit is not begun: the
- * error comes back at once.
+ * Compression. The library requests gzip if libcurl was built with zlib.
  *
- * Returns any of the reply_result values: REPLY_ERROR_INVALID_ARGUMENT where client or contact is
- * NULL, an id is below 1 or the client came through fork; the others as described there.
- * RATE_LIMITED with attempts 0 says that an earlier 429 still holds this client back for
- * retry_after_ms.
+ * Retries. The request is retried, up to the maximum number of retries, after REPLY_ERROR_NETWORK,
+ * REPLY_ERROR_TIMEOUT, a failed TLS handshake, and HTTP 408, 500, 502, 503 and 504. A rejected
+ * certificate, an invalid CA file, and a proxy that rejects the tunnel with a 4xx status are not
+ * retried. The wait before a retry is random, up to 0.5, 1, 2, 4, 8, 8 ... seconds, or the
+ * response's Retry-After.
+ *
+ * Rate limit. After an HTTP 429 with a Retry-After, no call with this client sends anything until
+ * that time. Calls in other threads stop sending within 50 ms. Then the request is sent again,
+ * without using up a retry, unless the maximum number of retries is 0. A Retry-After is a number of
+ * seconds or an HTTP date, and counts as at most a day. A 429 without a valid Retry-After is
+ * retried like a 503.
+ *
+ * Timeout. If a wait would exceed the call's timeout, the call returns the last error immediately.
+ *
+ * Returns any reply_result. In particular:
+ *   REPLY_ERROR_INVALID_ARGUMENT  client or contact is NULL, an id is less than 1, or the client
+ *                                 was inherited through fork
+ *   REPLY_ERROR_INVALID_RESPONSE  HTTP 200 without a valid contact, or with another contact; the
+ *                                 message names the ids of both
+ *   REPLY_ERROR_RATE_LIMITED      the rate limit ends after the call's deadline, in
+ *                                 error->retry_after_ms; error->attempts is 0 if an earlier 429
+ *                                 held the request back
  */
 REPLY_API reply_result reply_get_sequence_contact(reply_client *client, int64_t sequence_id,
                                                   int64_t contact_id,
@@ -351,38 +423,51 @@ REPLY_API reply_result reply_get_sequence_contact(reply_client *client, int64_t 
                                                   reply_error *error);
 
 /*
- * Receives one of many contacts: contact_ids[index], with result REPLY_OK and its contact, which is
- * the callback's to free with reply_sequence_contact_free; or with its error's result and contact
- * NULL. error is never NULL and is valid until the callback returns; its message names the contact.
- * Returns 0 to go on; anything else stops the call. It may call the library, also with the same
- * client; it must not throw, longjmp or destroy the client.
+ * Receives one of many contacts, contact_ids[index]. On success result is REPLY_OK, and the
+ * callback owns contact and frees it with reply_sequence_contact_free. On failure contact is NULL
+ * and result is error->result.
+ *
+ * error is never NULL and is valid until the callback returns. Its message names the contact.
+ * user_data is the pointer passed to reply_get_sequence_contacts.
+ *
+ * Returns 0 to continue; any other value stops the call. The callback may call the library, also
+ * with the same client. It must not throw, longjmp or destroy the client.
  */
 typedef int (*reply_contact_fn)(size_t index, reply_result result, reply_sequence_contact *contact,
                                 const reply_error *error, void *user_data);
 
 /*
- * Fetches the contacts contact_ids[0] to contact_ids[count - 1] in the sequence sequence_id,
- * several at a time, and hands each to on_contact once, on the calling thread, in the order in
- * which they are done. Each is fetched as reply_get_sequence_contact does it; a contact that cannot
- * be had (an id below 1 is INVALID_ARGUMENT) is delivered with its error and does not stop the
- * others. Memory does not grow with count. contact_ids may be NULL where count is 0; user_data may
- * be NULL. Blocks until all are delivered; any number of threads may call it with one client at
- * once.
+ * Fetches contacts contact_ids[0] to contact_ids[count - 1] of sequence sequence_id, several at a
+ * time. Delivers each once, on the calling thread, in the order of completion. contact_ids may be
+ * NULL if count is 0. user_data may be NULL. Blocks until the call ends. Memory does not grow with
+ * count. One connection is used if the server speaks HTTP/2. Any number of threads may call it with
+ * one client at the same time.
  *
- * The whole call has no time limit unless reply_client_set_timeout_ms gives it one: a Retry-After
- * can then hold it for a day, and one after another for longer.
+ * Each contact is fetched like reply_get_sequence_contact does. A failed contact is delivered with
+ * its error and does not stop the others. An id less than 1 is delivered as
+ * REPLY_ERROR_INVALID_ARGUMENT.
  *
- * Returns REPLY_OK when each contact was delivered, whatever its own result; error->attempts is 0.
- * Otherwise: REPLY_ERROR_INVALID_ARGUMENT  client or on_contact is NULL, contact_ids is NULL though
- * count is not 0, sequence_id is below 1, or the client came through fork: nothing is delivered
- *   REPLY_ERROR_CANCELLED         on_contact returned non-zero, and is not called again; or the
- * call was interrupted REPLY_ERROR_UNAUTHORIZED      the key is not accepted: what was under way is
- * finished, no more is sent REPLY_ERROR_RATE_LIMITED      a rate limit lasts beyond the call's time
- * limit: what was under way is finished, no more is sent REPLY_ERROR_TIMEOUT           the call's
- * time limit was reached REPLY_ERROR_NO_MEMORY         there was no memory to begin with After any
- * of these but a callback's stop and an INVALID_ARGUMENT, each contact that is still to come is
- * delivered with that error, and not sent any more: its http_status and the like are of the
- * response that ended the call, its attempts its own.
+ * The call has no timeout by default. Without one, a Retry-After can delay the call for a day, and
+ * further ones for longer. Set one with reply_client_set_timeout_ms.
+ *
+ * Returns REPLY_OK if every contact was delivered, even if some failed. error->attempts is always
+ * 0. Errors that end the call:
+ *   REPLY_ERROR_INVALID_ARGUMENT  client or on_contact is NULL, contact_ids is NULL but count is
+ *                                 not 0, sequence_id is less than 1, or the client was inherited
+ *                                 through fork; nothing is delivered
+ *   REPLY_ERROR_CANCELLED         on_contact returned non-zero, or the call was interrupted
+ *   REPLY_ERROR_UNAUTHORIZED      the service rejects the API key
+ *   REPLY_ERROR_RATE_LIMITED      the rate limit ends after the call's deadline
+ *   REPLY_ERROR_TIMEOUT           the call's deadline was reached
+ *   REPLY_ERROR_NO_MEMORY         out of memory when the call started
+ *
+ * After REPLY_ERROR_UNAUTHORIZED and REPLY_ERROR_RATE_LIMITED, attempts in flight finish and are
+ * delivered, but are not retried. An interrupt and the deadline abort them.
+ *
+ * The remaining contacts are then delivered with the error that ended the call, without being sent.
+ * Each has the members of that error, such as http_status, and its own attempts. The call returns
+ * that error even if it occurred on the last contact. If on_contact returned non-zero, it is not
+ * called again, and undelivered contacts are freed.
  */
 REPLY_API reply_result reply_get_sequence_contacts(reply_client *client, int64_t sequence_id,
                                                    const int64_t *contact_ids, size_t count,

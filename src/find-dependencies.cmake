@@ -1,12 +1,13 @@
-# Finds what libreplyio depends on: CURL::libcurl, replyio::cjson and Threads::Threads. Used by the build, and by the installed package
-# where the library is static. What is missing ends the configuration, or sets replyio_FOUND to false where that is for the caller to
-# judge.
+# find-dependencies.cmake - the library's dependencies: CURL::libcurl, replyio::cjson and
+# Threads::Threads. The build includes this file, and so does the installed package of a static
+# library. A missing dependency ends the configuration if the package is REQUIRED; otherwise
+# replyio_FOUND becomes false.
 include(CMakeFindDependencyMacro)
 find_dependency(CURL 7.77)
 find_dependency(Threads)
 
-# Some systems ship cJSON with a CMake package, whose target has no include folder of its own, some with a pkg-config module, some with
-# both.
+# Systems ship cJSON with a CMake package, with a pkg-config module, or with both. The CMake target
+# has no include directory.
 if(NOT TARGET replyio::cjson)
     find_package(cJSON 1.7.13 CONFIG QUIET)
     if(TARGET cjson)

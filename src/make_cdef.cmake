@@ -1,20 +1,22 @@
-# make_cdef.cmake: writes OUTPUT, the declarations of HEADER without preprocessor, for LuaJIT's ffi.cdef and Python's cffi. COMPILER is the
-# C compiler whose preprocessor does it.
+# make_cdef.cmake - the declarations of HEADER without preprocessor directives, written to OUTPUT
+# for LuaJIT's ffi.cdef and Python's cffi. COMPILER is the C compiler whose preprocessor is used.
 #
-# The standard headers that HEADER includes are empty here, since both readers know bool, size_t and the integer types by themselves;
-# any further one ends the build. Without __GNUC__ the header asks for no attributes, which cffi does not read.
-set(stand_ins ${OUTPUT}.include)
+# The standard headers are replaced by empty files, because both readers know bool, size_t and the
+# integer types. Any other header ends the build. __GNUC__ is undefined because cffi cannot read
+# attributes.
+set(empty_headers ${OUTPUT}.include)
 foreach(name stdbool stddef stdint)
-    file(WRITE ${stand_ins}/${name}.h "")
+    file(WRITE ${empty_headers}/${name}.h "")
 endforeach()
-execute_process(COMMAND ${COMPILER} -std=c11 -nostdinc -I ${stand_ins} -U__GNUC__ -E -P ${HEADER}
+execute_process(COMMAND ${COMPILER} -std=c11 -nostdinc -I ${empty_headers} -U__GNUC__ -E -P ${HEADER}
                 OUTPUT_VARIABLE declarations RESULT_VARIABLE result)
-file(REMOVE_RECURSE ${stand_ins})
+file(REMOVE_RECURSE ${empty_headers})
 if(NOT result EQUAL 0)
     message(FATAL_ERROR "${HEADER} cannot be preprocessed: ${result}")
 endif()
-# Compilers differ in the white space that is left where the attributes stood.
+# Compilers leave different white space in place of the attributes.
 string(REGEX REPLACE "\n +([a-z_ *]+\\()" "\n\\1" declarations "${declarations}")
 string(REGEX REPLACE "\n\n+" "\n" declarations "${declarations}")
 string(STRIP "${declarations}" declarations)
-file(WRITE ${OUTPUT} "/* The declarations of replyio.h, made from it: for readers that have no preprocessor. */\n${declarations}\n")
+file(WRITE ${OUTPUT}
+     "/* Declarations of replyio.h, without preprocessor directives. */\n${declarations}\n")

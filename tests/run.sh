@@ -1,11 +1,13 @@
 #!/bin/sh
-# Installs what the tests need, builds them and runs them all. BUILD_DIR names the build folder; further arguments go to CMake.
+# run.sh: installs what the tests need, then builds and runs all tests. BUILD_DIR is the build
+# directory. Arguments are passed to CMake.
 set -eu
 root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
 build=${BUILD_DIR:-$root/build/tests}
 
 . "$root/examples/install_packages.sh"
-install_packages cmake gcc libc6-dev make pkg-config libcurl4-openssl-dev libcjson-dev libcmocka-dev nginx-light openssl ca-certificates locales
+install_packages cmake gcc libc6-dev make pkg-config libcurl4-openssl-dev libcjson-dev \
+    libcmocka-dev nginx-light openssl ca-certificates locales
 
 cmake -S "$root" -B "$build" "$@"
 cmake --build "$build" -j "$(getconf _NPROCESSORS_ONLN)"

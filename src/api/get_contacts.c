@@ -1,57 +1,96 @@
-/* get_contacts.c - the public calls: their arguments to a dispatch, one contact as many with n = 1.
- */
+/* get_contacts.c - one contact and many, by id. One contact is many contacts with a count of 1. */
+#include <inttypes.h>
 #include <stddef.h>
+#include <stdio.h>
 
+#include "api/call.h"
 #include "api/client.h"
-#include "dispatch/dispatch.h"
+#include "base/clock.h"
 #include "base/error.h"
+#include "decode/contact.h"
+#include "dispatch/request.h"
+#include "dispatch/response.h"
 
-enum { ONE_CONTACT_TIMEOUT_MS = 120000 };
+enum { ONE_CONTACT_TIMEOUT_MS = 120000, MAX_CONTACT_SIZE = 1024 * 1024 };
 
-/* What both calls check first; missing is the name of an argument that is NULL and must not be, or
- * NULL. */
-static bool may_call(const reply_client *client, const char *missing, int64_t sequence_id,
-                     reply_error *error) {
-    if (client == NULL || missing != NULL) {
-        error_set(error, REPLY_ERROR_INVALID_ARGUMENT,
-                  "%s is NULL; pass the client and all that the call needs",
-                  client == NULL ? "client" : missing);
-        return false;
-    }
-    if (sequence_id < 1) {
-        error_set(error, REPLY_ERROR_INVALID_ARGUMENT,
-                  "sequence_id %lld is below 1; pass the id that the service gave",
-                  (long long)sequence_id);
-        return false;
-    }
-    return client_check_process(client, error) == REPLY_OK;
+/* A call for contacts. */
+struct contacts {
+    int64_t sequence_id;
+    const int64_t *contact_ids;
+    size_t count;
+    size_t next_index; /* of the next contact to request */
+    const char *api_key;
+    reply_contact_fn on_contact;
+    void *user_data;
+};
+
+static bool has_next(const void *context) {
+    const struct contacts *contacts = context;
+    return contacts->next_index < contacts->count;
 }
 
-/* Completes and makes a call whose contacts and callback are set. */
-static reply_result make_call(reply_client *client, struct dispatch_call *call,
-                              int64_t default_timeout_ms, reply_error *error) {
-    struct client_session *session = NULL;
-    const int64_t timeout_ms = client->timeout_ms < 0 ? default_timeout_ms : client->timeout_ms;
-    call->transport = client->transport;
-    call->shared = &client->shared;
-    call->settings = &client->dispatch_settings;
-    call->deadline_ms =
-        timeout_ms == 0 ? DISPATCH_NO_DEADLINE : client->transport->now_ms() + timeout_ms;
-    session = client_begin_call(client, &call->interrupts);
-    call->session = session != NULL ? session->session : NULL;
-    const reply_result result = dispatch(call, error);
-    client_end_call(client, session);
-    return result;
+static bool next(void *context, struct dispatch_request *request, reply_error *error) {
+    struct contacts *contacts = context;
+    request->index = contacts->next_index++;
+    request->max_body_size = MAX_CONTACT_SIZE;
+    const int64_t contact_id = contacts->contact_ids[request->index];
+    snprintf(request->path, REQUEST_PATH_SIZE, "/sequences/%" PRId64 "/contacts/%" PRId64,
+             contacts->sequence_id, contact_id);
+    if (contact_id < 1) {
+        error_set(error, REPLY_ERROR_INVALID_ARGUMENT,
+                  "invalid contact id: below 1; use the id that the service gave");
+    }
+    return contact_id >= 1;
 }
 
-/* What became of the one contact. */
+/* Decodes the contact in a 200 if it is the requested one: never act on the wrong person. */
+static reply_sequence_contact *read_contact(const struct contacts *contacts, int64_t contact_id,
+                                            const struct transport_response *response,
+                                            reply_error *error) {
+    reply_sequence_contact *contact = NULL;
+    contact_decode_response(response->body, response->body_length, response->content_type,
+                            contacts->api_key, &contact, error);
+    if (contact != NULL &&
+        (contact->contact_id != contact_id || contact->sequence_id != contacts->sequence_id)) {
+        error_set(error, REPLY_ERROR_INVALID_RESPONSE,
+                  "invalid response: contact %" PRId64 " in sequence %" PRId64
+                  " instead of contact %" PRId64 " in sequence %" PRId64 "; check the base URL",
+                  contact->contact_id, contact->sequence_id, contact_id, contacts->sequence_id);
+        reply_sequence_contact_free(contact);
+        contact = NULL;
+    }
+    if (contact == NULL) {
+        response_add_details(response, contacts->api_key, clock_unix_seconds(), error);
+    }
+    return contact;
+}
+
+static bool finish(void *context, const struct dispatch_request *request,
+                   const struct transport_response *response, reply_error *error) {
+    const struct contacts *contacts = context;
+    const int64_t contact_id = contacts->contact_ids[request->index];
+    reply_sequence_contact *contact = NULL;
+    if (response != NULL) {
+        contact = read_contact(contacts, contact_id, response, error);
+    }
+    if (contact == NULL) {
+        error_prefix(error, "contact %" PRId64 " in sequence %" PRId64 ": ", contact_id,
+                     contacts->sequence_id);
+    }
+    return contacts->on_contact(request->index, error->result, contact, error,
+                                contacts->user_data) == 0;
+}
+
+static const struct dispatch_functions functions = {has_next, next, finish};
+
+/* Outcome of a call for one contact. */
 struct one_contact {
     reply_sequence_contact *contact;
     reply_error *error;
 };
 
-static int take_one_contact(size_t index, reply_result result, reply_sequence_contact *contact,
-                            const reply_error *error, void *user_data) {
+static int keep_contact(size_t index, reply_result result, reply_sequence_contact *contact,
+                        const reply_error *error, void *user_data) {
     struct one_contact *one = user_data;
     (void)index;
     (void)result;
@@ -64,26 +103,28 @@ reply_result reply_get_sequence_contact(reply_client *client, int64_t sequence_i
                                         int64_t contact_id, reply_sequence_contact **contact,
                                         reply_error *error) {
     reply_error spare;
-    reply_error ending;
+    reply_error call_error;
     error = error_begin(error, &spare);
     struct one_contact one = {.error = error};
     if (contact != NULL) {
         *contact = NULL;
     }
-    if (!may_call(client, contact == NULL ? "contact" : NULL, sequence_id, error)) {
+    if (!call_check_arguments(client, contact == NULL ? "contact" : NULL, sequence_id, error)) {
         return error->result;
     }
     if (contact_id < 1) {
         return error_set(error, REPLY_ERROR_INVALID_ARGUMENT,
-                         "contact_id %lld is below 1; pass the id that the service gave",
-                         (long long)contact_id);
+                         "invalid contact_id %" PRId64
+                         ": below 1; use the id that the service gave",
+                         contact_id);
     }
-    struct dispatch_call call = {.sequence_id = sequence_id,
-                                 .contact_ids = &contact_id,
-                                 .count = 1,
-                                 .on_contact = take_one_contact,
-                                 .user_data = &one};
-    make_call(client, &call, ONE_CONTACT_TIMEOUT_MS, error_begin(&ending, NULL));
+    struct contacts contacts = {.sequence_id = sequence_id,
+                                .contact_ids = &contact_id,
+                                .count = 1,
+                                .api_key = client->settings.api_key,
+                                .on_contact = keep_contact,
+                                .user_data = &one};
+    call_run(client, &functions, &contacts, ONE_CONTACT_TIMEOUT_MS, error_begin(&call_error, NULL));
     *contact = one.contact;
     return error->result;
 }
@@ -97,13 +138,14 @@ reply_result reply_get_sequence_contacts(reply_client *client, int64_t sequence_
     const char *missing = on_contact == NULL                 ? "on_contact"
                           : contact_ids == NULL && count > 0 ? "contact_ids"
                                                              : NULL;
-    if (!may_call(client, missing, sequence_id, error)) {
+    if (!call_check_arguments(client, missing, sequence_id, error)) {
         return error->result;
     }
-    struct dispatch_call call = {.sequence_id = sequence_id,
-                                 .contact_ids = contact_ids,
-                                 .count = count,
-                                 .on_contact = on_contact,
-                                 .user_data = user_data};
-    return make_call(client, &call, 0, error);
+    struct contacts contacts = {.sequence_id = sequence_id,
+                                .contact_ids = contact_ids,
+                                .count = count,
+                                .api_key = client->settings.api_key,
+                                .on_contact = on_contact,
+                                .user_data = user_data};
+    return call_run(client, &functions, &contacts, 0, error);
 }

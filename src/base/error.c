@@ -2,7 +2,6 @@
  * allocates. */
 #include "base/error.h"
 
-#include <inttypes.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -32,7 +31,7 @@ const char *reply_result_name(reply_result result) {
         "REPLY_ERROR_SERVER",
         "REPLY_ERROR_HTTP",
     };
-    const size_t index = (size_t)result; /* a negative number becomes a huge one */
+    const size_t index = (size_t)result; /* a negative value becomes a very large one */
     return index < sizeof names / sizeof *names ? names[index] : "UNKNOWN";
 }
 
@@ -43,7 +42,7 @@ reply_error *error_begin(reply_error *error, reply_error *spare) {
     return begun;
 }
 
-/* Where a text was cut, it may end in a part of a character, which goes too. */
+/* Removes the part of a character that a cut has left at the end of a text. */
 static void end_with_whole_character(char *text) {
     const size_t length = strlen(text);
     uint32_t code_point = 0;
@@ -69,81 +68,32 @@ reply_result error_set(reply_error *error, reply_result result, const char *form
 }
 
 reply_result error_set_no_memory(reply_error *error) {
-    return error_set(error, REPLY_ERROR_NO_MEMORY, "memory ran out: free some and try again");
+    return error_set(error, REPLY_ERROR_NO_MEMORY, "out of memory; free memory and try again");
 }
 
-/* A row serves the statuses from first to last. */
-static const struct status_row {
-    int32_t first, last;
-    reply_result result;
-    const char *reason;
-    const char *advice;
-} status_rows[] = {
-    {400, 400, REPLY_ERROR_BAD_REQUEST, "the service finds the request malformed",
-     "check the ids and the headers that were added"},
-    {401, 401, REPLY_ERROR_UNAUTHORIZED, "the service does not accept the API key",
-     "check the api_key given to reply_client_create against Settings > API Key in Reply"},
-    {403, 403, REPLY_ERROR_FORBIDDEN, "the API key is not allowed to do this",
-     "check the key's plan, scopes and user, and for the key of a team or organisation the headers "
-     "X-TEAM-ID and X-USER-ID"},
-    {404, 404, REPLY_ERROR_NOT_FOUND,
-     "the sequence or the contact does not exist, or the contact is not in this sequence",
-     "check both ids"},
-    {408, 408, REPLY_ERROR_HTTP, "the service did not receive the request in time",
-     "try again later"},
-    {422, 422, REPLY_ERROR_BAD_REQUEST, "the service finds the request malformed",
-     "check the ids and the headers that were added"},
-    {429, 429, REPLY_ERROR_RATE_LIMITED,
-     "the rate limit of this user, over all programs, is used up",
-     "send fewer requests, and wait a minute or as long as the service asks"},
-    {500, 599, REPLY_ERROR_SERVER, "the service failed", "try again later"},
-    {300, 399, REPLY_ERROR_HTTP,
-     "the service redirects, which is not followed since it could hand the API key to another host",
-     "check the base URL"},
-    {0, INT32_MAX, REPLY_ERROR_HTTP, "this is not an answer that holds a contact",
-     "check the base URL"},
-};
-
-reply_result error_set_http_status(reply_error *error, int32_t http_status, const char *detail) {
-    const struct status_row *row = status_rows;
-    while (http_status < row->first || http_status > row->last) {
-        row++;
-    }
-    char asked[64] = "";
-    if (error->retry_after_ms >= 0) {
-        snprintf(asked, sizeof asked, " (it asks to wait %" PRId64 " s)",
-                 error->retry_after_ms / 1000);
-    }
-    return error_set(error, row->result, "HTTP %d, %s%s%s%s; %s%s", (int)http_status, row->reason,
-                     *detail != '\0' ? " (" : "", detail, *detail != '\0' ? ")" : "", row->advice,
-                     asked);
+reply_result error_set_null_argument(reply_error *error, const char *name) {
+    return error_set(error, REPLY_ERROR_INVALID_ARGUMENT, "invalid %s: NULL; pass a value", name);
 }
 
-reply_result error_set_failure(reply_error *error, reply_result failure, const char *detail) {
-    static const struct {
-        const char *reason;
-        const char *advice;
-    } sentences[] = {
-        [REPLY_ERROR_NETWORK] = {"the service could not be reached, or the connection was lost",
-                                 "check the network, the proxy and the base URL"},
-        [REPLY_ERROR_TLS] =
-            {"no trusted connection to the service came about",
-             "check the CA file or the system's certificates, the clock and the base URL"},
-        [REPLY_ERROR_TIMEOUT] = {"the service did not answer in time",
-                                 "try again later or set longer timeouts"},
-        [REPLY_ERROR_RESPONSE_TOO_LARGE] = {"the response is larger than any contact",
-                                            "check the base URL"},
-    };
-    if (failure == REPLY_ERROR_NO_MEMORY) {
-        return error_set_no_memory(error);
+void error_prefix(reply_error *error, const char *format, ...) {
+    char prefix[128];
+    va_list arguments;
+    va_start(arguments, format);
+    if (vsnprintf(prefix, sizeof prefix, format, arguments) < 0) {
+        prefix[0] = '\0';
     }
-    return error_set(error, failure, "%s%s%s%s; %s", sentences[failure].reason,
-                     *detail != '\0' ? " (" : "", detail, *detail != '\0' ? ")" : "",
-                     sentences[failure].advice);
+    va_end(arguments);
+    const size_t prefix_length = strlen(prefix);
+    const size_t room = sizeof error->message - 1 - prefix_length;
+    const size_t length = strnlen(error->message, room);
+    memmove(error->message + prefix_length, error->message, length);
+    memcpy(error->message, prefix, prefix_length);
+    error->message[prefix_length + length] = '\0';
+    end_with_whole_character(error->message);
 }
 
-/* Characters that a terminal obeys instead of showing, or that end a line: C0, DEL, C1, and the
- * controls of direction and lines. */
+/* Returns true for characters that control a terminal or end a line: C0, DEL, C1, and those that
+ * change the direction of text or separate lines. */
 static bool is_control(uint32_t code_point) {
     return code_point < 0x20 || (code_point >= 0x7F && code_point < 0xA0) || code_point == 0x061C ||
            code_point == 0x200E || code_point == 0x200F ||
@@ -151,8 +101,8 @@ static bool is_control(uint32_t code_point) {
            (code_point >= 0x2066 && code_point <= 0x2069);
 }
 
-/* No replacement has a visible ASCII character, and a key has no others: none can complete a key.
- */
+/* A replacement cannot complete a key: a key consists of visible ASCII characters, and no
+ * replacement contains one. */
 void error_quote(char *target, size_t size, const char *text, size_t length, const char *key) {
     const size_t key_length = key != NULL ? strlen(key) : 0;
     size_t used = 0;

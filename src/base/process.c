@@ -1,12 +1,11 @@
-/* process.c - what belongs to the process: the lock of what its threads may only do in turn, and
- * how often it came through fork. */
+/* process.c - process-wide state: a lock that is safe across fork, and a fork counter. */
 #include "base/process.h"
 
 #include <pthread.h>
 
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
-static bool is_watched = false;
-static unsigned fork_count = 0; /* changes only in a child that has one thread yet */
+static bool is_registered = false;
+static unsigned fork_count = 0; /* changes only in a child with one thread */
 
 static void before_fork(void) {
     pthread_mutex_lock(&mutex);
@@ -21,16 +20,16 @@ static void after_fork_in_child(void) {
     pthread_mutex_unlock(&mutex);
 }
 
-/* When the library is loaded: at its first use a fork could come just before. */
-__attribute__((constructor)) static void watch_forks(void) {
-    is_watched = pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child) == 0;
+/* Runs when the library is loaded: at its first use another thread could be just about to fork. */
+__attribute__((constructor)) static void register_fork_handlers(void) {
+    is_registered = pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child) == 0;
 }
 
 bool process_lock(void) {
-    if (is_watched) {
+    if (is_registered) {
         pthread_mutex_lock(&mutex);
     }
-    return is_watched;
+    return is_registered;
 }
 
 void process_unlock(void) {

@@ -1,16 +1,17 @@
-/* process.h - what belongs to the process: the lock of what its threads may only do in turn, and
- * how often it came through fork. */
+/* process.h - process-wide state: a lock that is safe across fork, and a fork counter. */
 #ifndef REPLYIO_PROCESS_H
 #define REPLYIO_PROCESS_H
 
 #include <stdbool.h>
 
-/* Takes the lock, which a fork waits for, so that it is free in the child. Returns false, without
- * it, where memory ran out when the library was loaded. */
+/* Takes the lock. fork waits for it, so that it is free in the child. Returns false, without the
+ * lock, if the process was out of memory when the library was loaded. */
 bool process_lock(void);
+
+/* Releases the lock. */
 void process_unlock(void);
 
-/* How many forks lie between this process and the one that loaded the library. */
+/* Returns the number of forks between this process and the one that loaded the library. */
 unsigned process_fork_count(void);
 
 #endif

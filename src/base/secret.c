@@ -1,5 +1,4 @@
-/* secret.c - memory that may hold the API key, or another header's secret, is overwritten before it
- * is freed. */
+/* secret.c - freeing of memory that may contain the API key or another secret. */
 #include "base/secret.h"
 
 #include <stdlib.h>

@@ -1,14 +1,13 @@
-/* secret.h - memory that may hold the API key, or another header's secret, is overwritten before it
- * is freed. */
+/* secret.h - freeing of memory that may contain the API key or another secret. */
 #ifndef REPLYIO_SECRET_H
 #define REPLYIO_SECRET_H
 
 #include <stddef.h>
 
-/* Overwrites size bytes and frees them. NULL is fine where size is 0. */
+/* Overwrites size bytes and frees them. memory may be NULL if size is 0. */
 void secret_free(void *memory, size_t size);
 
-/* The same for a string, which may be NULL. */
+/* Overwrites and frees a string. text may be NULL. */
 void secret_free_text(char *text);
 
 #endif

@@ -1,4 +1,4 @@
-/* datetime.h - text to time: RFC 3339, and the IMF-fixdate of HTTP headers; pure. */
+/* datetime.h - RFC 3339 dates and HTTP dates; pure. */
 #ifndef REPLYIO_DATETIME_H
 #define REPLYIO_DATETIME_H
 
@@ -7,12 +7,12 @@
 
 #include "replyio.h"
 
-/* Reads an RFC 3339 date and time, whose offset may be missing (then it is read as UTC), and which
- * ends the text. *datetime keeps text itself, with a time where it has one. text may be NULL. */
-void datetime_read(const char *text, reply_datetime *datetime);
+/* Parses a whole text as an RFC 3339 date and time, in UTC if the offset is missing. *datetime
+ * borrows text, which may be NULL. If text is not a date, has_time is false. */
+void datetime_parse(const char *text, reply_datetime *datetime);
 
-/* Reads an HTTP date in the form "Sun, 06 Nov 1994 08:49:37 GMT", and no other. Returns false, with
- * *unix_seconds untouched, where the text is none; text may be NULL. */
-bool datetime_read_http_date(const char *text, int64_t *unix_seconds);
+/* Parses an HTTP date, only in the form "Sun, 06 Nov 1994 08:49:37 GMT" (IMF-fixdate). text may be
+ * NULL. Returns false, and leaves *unix_seconds unchanged, if the text is not such a date. */
+bool datetime_parse_http_date(const char *text, int64_t *unix_seconds);
 
 #endif

@@ -1,6 +1,5 @@
-/* json.c - text to "sound JSON, with these members" or to where and why it is not; pure. It accepts
- * exactly RFC 8259 in UTF-8 and allocates nothing; what strings and numbers mean is for others to
- * decode, who can then rely on their form. */
+/* json.c - strict JSON scanner; pure. It accepts exactly RFC 8259 in UTF-8, and never allocates. It
+ * does not recurse either, because a hostile text could exhaust the stack. */
 #include "decode/json.h"
 
 #include <stdint.h>
@@ -14,18 +13,16 @@ struct scanner {
     const char *end;
     struct json_fault *fault;
     size_t depth;
-    char closers[JSON_MAX_DEPTH]; /* the bracket that ends each container that is open: no
-                                     recursion, whatever the text */
+    char closers[JSON_MAX_DEPTH]; /* closing brackets of the open containers */
 };
 
 static bool fail(struct scanner *scanner, const char *reason) {
     scanner->fault->offset = (size_t)(scanner->at - scanner->start);
-    scanner->fault->reason = scanner->at == scanner->end ? "the text ends too early" : reason;
+    scanner->fault->reason = scanner->at == scanner->end ? "unexpected end of text" : reason;
     return false;
 }
 
-/* The byte at hand, or NUL at the end: no token begins with NUL, so neither is ever taken for one.
- */
+/* Returns NUL at the end of the text. No token starts with NUL, so the two cannot be confused. */
 static char peek(const struct scanner *scanner) {
     if (scanner->at < scanner->end) {
         return *scanner->at;
@@ -40,11 +37,19 @@ static void skip_space(struct scanner *scanner) {
     }
 }
 
+static void skip_byte_order_mark(struct scanner *scanner) {
+    static const char mark[] = {'\xEF', '\xBB', '\xBF'};
+    if ((size_t)(scanner->end - scanner->at) >= sizeof mark &&
+        memcmp(scanner->at, mark, sizeof mark) == 0) {
+        scanner->at += sizeof mark;
+    }
+}
+
 static bool is_digit(char byte) {
     return byte >= '0' && byte <= '9';
 }
 
-static bool take(struct scanner *scanner, char byte, const char *reason) {
+static bool expect_byte(struct scanner *scanner, char byte, const char *reason) {
     if (peek(scanner) != byte) {
         return fail(scanner, reason);
     }
@@ -52,14 +57,15 @@ static bool take(struct scanner *scanner, char byte, const char *reason) {
     return true;
 }
 
-/* The four digits after \u. */
+/* ---- Scalars ---- */
+
 static bool scan_code_unit(struct scanner *scanner, uint32_t *unit) {
     *unit = 0;
     for (int i = 0; i < 4; i++) {
         static const char digits[] = "0123456789abcdefABCDEF";
         const char *digit = strchr(digits, peek(scanner));
         if (peek(scanner) == '\0' || digit == NULL) {
-            return fail(scanner, "\\u without four hexadecimal digits");
+            return fail(scanner, "expected four hexadecimal digits after \\u");
         }
         const uint32_t value = (uint32_t)(digit - digits);
         *unit = *unit * 16 + (value < 16 ? value : value - 6);
@@ -68,12 +74,12 @@ static bool scan_code_unit(struct scanner *scanner, uint32_t *unit) {
     return true;
 }
 
-/* What follows a backslash. A low surrogate is part of a pair only right after the escape of a high
- * one. */
+/* The scanner is after the backslash. A low surrogate belongs to a pair only if its escape directly
+ * follows that of a high surrogate. */
 static bool scan_escape(struct scanner *scanner, struct json_value *string) {
     uint32_t unit = 0;
     if (peek(scanner) == '\0' || strchr("\"\\/bfnrtu", *scanner->at) == NULL) {
-        return fail(scanner, "an escape that JSON does not have");
+        return fail(scanner, "invalid escape");
     }
     if (*scanner->at++ != 'u') {
         return true;
@@ -87,9 +93,9 @@ static bool scan_escape(struct scanner *scanner, struct json_value *string) {
         if (!scan_code_unit(scanner, &unit)) {
             return false;
         }
-        string->is_not_text = string->is_not_text || unit < 0xDC00 || unit > 0xDFFF;
+        string->is_text = string->is_text && unit >= 0xDC00 && unit <= 0xDFFF;
     } else if (unit == 0 || (unit >= 0xD800 && unit <= 0xDFFF)) {
-        string->is_not_text = true;
+        string->is_text = false;
     }
     return true;
 }
@@ -97,30 +103,31 @@ static bool scan_escape(struct scanner *scanner, struct json_value *string) {
 static bool scan_string(struct scanner *scanner, struct json_value *string) {
     string->kind = JSON_STRING;
     string->text = scanner->at;
+    string->is_text = true;
     scanner->at++;
     while (scanner->at < scanner->end && *scanner->at != '"') {
         const unsigned char byte = (unsigned char)*scanner->at;
-        if (byte == '\\') {
+        if (byte >= 0x20 && byte < 0x80 && byte != '\\') {
+            scanner->at++;
+        } else if (byte == '\\') {
             string->has_escape = true;
             scanner->at++;
             if (!scan_escape(scanner, string)) {
                 return false;
             }
         } else if (byte < 0x20) {
-            return fail(scanner, "a control character in a string");
-        } else if (byte < 0x80) {
-            scanner->at++;
+            return fail(scanner, "unescaped control character in a string");
         } else {
             uint32_t code_point = 0;
             const size_t size =
                 text_decode_utf8(scanner->at, (size_t)(scanner->end - scanner->at), &code_point);
             if (size == 0) {
-                return fail(scanner, "bytes that are not UTF-8");
+                return fail(scanner, "invalid UTF-8");
             }
             scanner->at += size;
         }
     }
-    if (!take(scanner, '"', "a string without its end")) {
+    if (!expect_byte(scanner, '"', "expected the end of a string")) {
         return false;
     }
     string->length = (size_t)(scanner->at - string->text);
@@ -129,7 +136,7 @@ static bool scan_string(struct scanner *scanner, struct json_value *string) {
 
 static bool scan_digits(struct scanner *scanner) {
     if (!is_digit(peek(scanner))) {
-        return fail(scanner, "a number without a digit where one must stand");
+        return fail(scanner, "expected a digit");
     }
     while (is_digit(peek(scanner))) {
         scanner->at++;
@@ -166,19 +173,51 @@ static bool scan_number(struct scanner *scanner, struct json_value *number) {
     return true;
 }
 
-static bool scan_literal(struct scanner *scanner, struct json_value *literal, const char *word,
+static bool scan_literal(struct scanner *scanner, struct json_value *value, const char *literal,
                          enum json_kind kind) {
-    literal->kind = kind;
-    for (; *word != '\0'; word++) {
-        if (!take(scanner, *word, "a word that JSON does not have")) {
+    value->kind = kind;
+    for (; *literal != '\0'; literal++) {
+        if (!expect_byte(scanner, *literal, "invalid literal")) {
             return false;
         }
     }
     return true;
 }
 
-static bool scan_scalar(struct scanner *scanner, struct json_value *value) {
+/* ---- Containers ---- */
+
+static bool is_at_closer(const struct scanner *scanner) {
+    return peek(scanner) == scanner->closers[scanner->depth - 1];
+}
+
+static void close_container(struct scanner *scanner) {
+    scanner->at++;
+    scanner->depth--;
+}
+
+/* Opens a container, and closes it again if it is empty. */
+static inline bool open_container(struct scanner *scanner, struct json_value *value,
+                                  enum json_kind kind, char closer) {
+    if (scanner->depth == JSON_MAX_DEPTH) {
+        return fail(scanner, "nested more than 512 levels deep");
+    }
+    value->kind = kind;
+    scanner->closers[scanner->depth++] = closer;
+    scanner->at++;
+    skip_space(scanner);
+    if (is_at_closer(scanner)) {
+        close_container(scanner);
+    }
+    return true;
+}
+
+/* Scans a scalar or an empty container, or opens a container. */
+static bool start_value(struct scanner *scanner, struct json_value *value) {
     switch (peek(scanner)) {
+    case '{':
+        return open_container(scanner, value, JSON_OBJECT, '}');
+    case '[':
+        return open_container(scanner, value, JSON_ARRAY, ']');
     case '"':
         return scan_string(scanner, value);
     case 'n':
@@ -189,81 +228,71 @@ static bool scan_scalar(struct scanner *scanner, struct json_value *value) {
         return scan_literal(scanner, value, "true", JSON_TRUE);
     default:
         if (peek(scanner) != '-' && !is_digit(peek(scanner))) {
-            return fail(scanner, "no value where one must stand");
+            return fail(scanner, "expected a value");
         }
         return scan_number(scanner, value);
     }
 }
 
-/* Takes the bracket at hand. The depth must leave room for one more. */
-static void open_container(struct scanner *scanner, char closer) {
-    scanner->closers[scanner->depth++] = closer;
-    scanner->at++;
-    skip_space(scanner);
+static bool is_in_array(const struct scanner *scanner) {
+    return scanner->closers[scanner->depth - 1] == ']';
 }
 
-/* A member's name, up to where its value begins. */
+/* Scans a member's name, up to the start of its value. */
 static bool scan_name(struct scanner *scanner, struct json_value *name) {
     if (peek(scanner) != '"') {
-        return fail(scanner, "no name where one must stand");
+        return fail(scanner, "expected a name");
     }
     *name = (struct json_value){0};
     if (!scan_string(scanner, name)) {
         return false;
     }
     skip_space(scanner);
-    if (!take(scanner, ':', "no colon after a name")) {
+    if (!expect_byte(scanner, ':', "expected a colon")) {
         return false;
     }
     skip_space(scanner);
     return true;
 }
 
-/* After a value: closes the containers above level that end here. Where one goes on, leaves the
- * scanner before its next value. */
-static bool close_containers(struct scanner *scanner, size_t level) {
-    struct json_value name;
-    while (scanner->depth > level) {
-        const char closer = scanner->closers[scanner->depth - 1];
-        skip_space(scanner);
-        if (peek(scanner) == closer) {
-            scanner->at++;
-            scanner->depth--;
-            continue;
-        }
-        if (!take(scanner, ',', "neither a comma nor the end of an array or object")) {
-            return false;
-        }
-        skip_space(scanner);
-        return closer == ']' || scan_name(scanner, &name);
+/* Scans from the end of a value to the start of the next one in the same container. */
+static inline bool scan_comma(struct scanner *scanner, struct json_value *name) {
+    if (peek(scanner) != ',') {
+        return fail(scanner,
+                    is_in_array(scanner) ? "expected a comma or ]" : "expected a comma or }");
     }
-    return true;
+    scanner->at++;
+    skip_space(scanner);
+    return is_in_array(scanner) || scan_name(scanner, name);
 }
 
-/* A value with all that it contains. */
+/* Closes the containers above level that end here. */
+static void close_containers(struct scanner *scanner, size_t level) {
+    while (scanner->depth > level) {
+        skip_space(scanner);
+        if (!is_at_closer(scanner)) {
+            return;
+        }
+        close_container(scanner);
+    }
+}
+
+/* Scans a value with everything in it. */
 static bool scan_value(struct scanner *scanner, struct json_value *value) {
     const size_t level = scanner->depth;
     *value = (struct json_value){.text = scanner->at};
     do {
-        const char first = peek(scanner);
+        const size_t depth = scanner->depth;
+        struct json_value name;
         struct json_value inner = {0};
-        struct json_value *scalar = scanner->depth == level ? value : &inner;
-        if (first == '{' || first == '[') {
-            if (scanner->depth == JSON_MAX_DEPTH) {
-                return fail(scanner, "a value more than 512 levels deep");
-            }
-            scalar->kind = first == '{' ? JSON_OBJECT : JSON_ARRAY;
-            open_container(scanner, first == '{' ? '}' : ']');
-            if (peek(scanner) != scanner->closers[scanner->depth - 1]) {
-                if (first == '{' && !scan_name(scanner, &inner)) {
-                    return false;
-                }
-                continue;
-            }
-        } else if (!scan_scalar(scanner, scalar)) {
-            return false;
+        bool is_valid = start_value(scanner, depth == level ? value : &inner);
+        if (is_valid && scanner->depth > depth) {
+            is_valid = is_in_array(scanner) || scan_name(scanner, &name);
+        } else if (is_valid) {
+            close_containers(scanner, level);
+            is_valid = scanner->depth == level || scan_comma(scanner, &name);
         }
-        if (!close_containers(scanner, level)) {
+        if (!is_valid) {
             return false;
         }
     } while (scanner->depth > level);
@@ -271,54 +300,66 @@ static bool scan_value(struct scanner *scanner, struct json_value *value) {
     return true;
 }
 
-/* The document's object, whose members are handed out. */
-static bool scan_members(struct scanner *scanner, json_member_fn on_member, void *context) {
+/* Scans the document's object. */
+static bool scan_members(struct scanner *scanner, json_member_fn on_member, void *context,
+                         struct json_value *object) {
     struct json_value name;
     struct json_value value;
-    open_container(scanner, '}');
-    if (peek(scanner) == '}') {
-        scanner->at++;
-        return true;
+    *object = (struct json_value){.text = scanner->at};
+    if (!open_container(scanner, object, JSON_OBJECT, '}') ||
+        (scanner->depth > 0 && !scan_name(scanner, &name))) {
+        return false;
     }
-    for (;;) {
-        if (!scan_name(scanner, &name) || !scan_value(scanner, &value)) {
+    while (scanner->depth > 0) {
+        if (!scan_value(scanner, &value)) {
             return false;
         }
         if (on_member != NULL) {
             on_member(&name, &value, context);
         }
         skip_space(scanner);
-        if (peek(scanner) == '}') {
-            scanner->at++;
-            return true;
-        }
-        if (!take(scanner, ',', "neither a comma nor the end of an object")) {
+        if (is_at_closer(scanner)) {
+            close_container(scanner);
+        } else if (!scan_comma(scanner, &name)) {
             return false;
         }
-        skip_space(scanner);
     }
+    object->length = (size_t)(scanner->at - object->text);
+    return true;
 }
 
-size_t json_mark_length(const char *text, size_t length) {
-    static const char mark[] = {'\xEF', '\xBB', '\xBF'};
-    return length >= sizeof mark && memcmp(text, mark, sizeof mark) == 0 ? sizeof mark : 0;
+/* ---- Documents ---- */
+
+/* fault may be NULL for a scan that cannot fail. */
+static void start_scan(struct scanner *scanner, const char *text, size_t length,
+                       struct json_fault *fault) {
+    scanner->start = text;
+    scanner->at = text;
+    scanner->end = text + length;
+    scanner->fault = fault;
+    scanner->depth = 0;
 }
 
-bool json_guard(const char *text, size_t length, json_member_fn on_member, void *context,
-                struct json_value *document, struct json_fault *fault) {
+bool json_scan(const char *text, size_t length, json_member_fn on_member, void *context,
+               struct json_document *document, struct json_fault *fault) {
     struct scanner scanner;
-    scanner.start = text;
-    scanner.at = text + json_mark_length(text, length);
-    scanner.end = text + length;
-    scanner.fault = fault;
-    scanner.depth = 0;
+    start_scan(&scanner, text, length, fault);
+    skip_byte_order_mark(&scanner);
+    document->text = scanner.at;
+    document->length = (size_t)(scanner.end - scanner.at);
     skip_space(&scanner);
-    *document = (struct json_value){.kind = JSON_OBJECT, .text = scanner.at};
-    if (peek(&scanner) == '{' ? !scan_members(&scanner, on_member, context)
-                              : !scan_value(&scanner, document)) {
+    if (peek(&scanner) == '{' ? !scan_members(&scanner, on_member, context, &document->value)
+                              : !scan_value(&scanner, &document->value)) {
         return false;
     }
-    document->length = (size_t)(scanner.at - document->text);
     skip_space(&scanner);
     return scanner.at == scanner.end || fail(&scanner, "text after the document");
+}
+
+bool json_is_object(const char *text, size_t length) {
+    struct scanner scanner;
+    start_scan(&scanner, text, length, NULL);
+    skip_byte_order_mark(&scanner);
+    skip_space(&scanner);
+    return peek(&scanner) == '{';
 }

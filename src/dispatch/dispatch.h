@@ -1,52 +1,80 @@
-/* dispatch.h - the one loop: start what is due, wait, retry or deliver. */
+/* dispatch.h - the one loop: starts the requests of a call, waits, retries or hands over. */
 #ifndef REPLYIO_DISPATCH_H
 #define REPLYIO_DISPATCH_H
 
-#include <pthread.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
+#include "dispatch/gate.h"
 #include "replyio.h"
 #include "transport/transport.h"
 
-enum { DISPATCH_MOST_REQUESTS = 100 };
-
-/* What the calls of one client share, under lock. */
-struct dispatch_shared {
-    pthread_mutex_t lock;
-    int64_t gate_ms; /* the rate limit's end, on the transport's clock: nothing is sent before it;
-                        only ever moves later */
-    uint64_t interrupts; /* how often the client was interrupted */
-};
-
 struct dispatch_settings {
-    const char *api_key; /* to be kept out of messages */
-    struct transport_base_url base_url;
+    struct transport_settings transport;
+    const char *api_key; /* removed from messages */
     int64_t attempt_timeout_ms;
-    int32_t max_retries;
-    int32_t max_concurrency;
+    int64_t max_retries;
+    int64_t max_concurrency;
     reply_log_fn log; /* NULL: none */
     void *log_user_data;
 };
 
-#define DISPATCH_NO_DEADLINE INT64_MAX
-
-struct dispatch_call {
+/* A transport session with slots for the requests of a call. One call at a time uses it. */
+struct dispatch_session {
     const struct transport *transport;
-    struct transport_session *session; /* NULL: memory ran out */
-    struct dispatch_shared *shared;
     const struct dispatch_settings *settings;
-    uint64_t interrupts; /* what the count was when the call began: a change ends it */
-    int64_t deadline_ms; /* on the transport's clock, or DISPATCH_NO_DEADLINE */
-    int64_t sequence_id;
-    const int64_t *contact_ids;
-    size_t count;
-    reply_contact_fn on_contact;
-    void *user_data;
+    struct transport_session *connections;
+    struct dispatch_session *next; /* for a list of its owner */
+    struct slot *slots;
+    int32_t slot_count;
 };
 
-/* Delivers each contact once, unless on_contact stops the call. Returns REPLY_OK, or the error that
- * ended the call, as reply_get_sequence_contacts does. */
+/* Opens a session. settings must outlive it. Returns NULL if out of memory. */
+struct dispatch_session *dispatch_open(const struct transport *transport,
+                                       const struct dispatch_settings *settings);
+
+/* Returns true if the session can serve another call. */
+bool dispatch_is_reusable(const struct dispatch_session *session);
+
+/* Closes the session. The connections of one inherited through fork are left alone. */
+void dispatch_close(struct dispatch_session *session, bool is_inherited);
+
+/* A request: one GET, with its retries. The call's next function fills it in. */
+struct dispatch_request {
+    size_t index;         /* the call's own number for it */
+    size_t max_body_size; /* of a 200, in bytes */
+    char *path; /* path and query to append to the base URL; there is room for REQUEST_PATH_SIZE */
+};
+
+/* What a call brings. All functions are called on the calling thread. */
+struct dispatch_functions {
+    /* Returns true if there is another request to send now. */
+    bool (*has_next)(const void *context);
+
+    /* Writes the next request. Returns false with error set if its item cannot be sent: finish then
+     * receives that error. */
+    bool (*next)(void *context, struct dispatch_request *request, reply_error *error);
+
+    /* Receives the outcome of a request: a 200 if error->result is REPLY_OK, else an error and a
+     * NULL response. May change the error, which is a copy, with its attempts set. Returns false to
+     * stop the call. */
+    bool (*finish)(void *context, const struct dispatch_request *request,
+                   const struct transport_response *response, reply_error *error);
+};
+
+struct dispatch_call {
+    struct dispatch_session *session; /* NULL: out of memory */
+    struct gate *gate;
+    const struct gate_call *gate_call;
+    int64_t deadline_ms; /* on the clock of clock_now_ms; INT64_MAX if none */
+    const struct dispatch_functions *functions;
+    void *context;
+};
+
+/* Sends the requests of a call and hands each over once, unless the call is stopped. Returns
+ * REPLY_OK, or the error that ended the call; the requests that it left unsent are handed over with
+ * that error. */
 reply_result dispatch(const struct dispatch_call *call, reply_error *error);
 
 #endif

@@ -1,32 +1,31 @@
-/* request.c - ids and configuration to URL and headers; pure. */
+/* request.c - the texts of a request: its headers and its URL; pure. */
 #include "dispatch/request.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/text.h"
 
-/* Whether text has a length from shortest to longest and only bytes from first to last. */
-static bool is_made_of(const char *text, size_t shortest, size_t longest, unsigned char first,
+/* Returns true if the length is from min to max and each byte is from first to last. */
+static bool is_made_of(const char *text, size_t min, size_t max, unsigned char first,
                        unsigned char last) {
-    const size_t length = strnlen(text, longest + 1);
+    const size_t length = strnlen(text, max + 1);
     for (size_t i = 0; i < length; i++) {
         const unsigned char byte = (unsigned char)text[i];
         if (byte < first || byte > last) {
             return false;
         }
     }
-    return length >= shortest && length <= longest;
+    return length >= min && length <= max;
 }
 
 bool request_is_key(const char *text) {
-    return is_made_of(text, 1, REQUEST_LONGEST_KEY, '!', '~');
+    return is_made_of(text, 1, REQUEST_MAX_KEY, '!', '~');
 }
 
 bool request_is_product(const char *text) {
-    return is_made_of(text, 1, REQUEST_LONGEST_PRODUCT, ' ', '~') && text[0] != ' ' &&
+    return is_made_of(text, 1, REQUEST_MAX_PRODUCT, ' ', '~') && text[0] != ' ' &&
            text[strlen(text) - 1] != ' ';
 }
 
@@ -42,13 +41,12 @@ bool request_is_header_name(const char *text) {
             return false;
         }
     }
-    return is_made_of(text, 1, REQUEST_LONGEST_HEADER_NAME, '!', '~') &&
+    return is_made_of(text, 1, REQUEST_MAX_HEADER_NAME, '!', '~') &&
            text[strspn(text, token)] == '\0';
 }
 
 bool request_is_header_value(const char *text) {
-    return is_made_of(text, 0, REQUEST_LONGEST_HEADER_VALUE, ' ', 0xFF) &&
-           strchr(text, 0x7F) == NULL;
+    return is_made_of(text, 0, REQUEST_MAX_HEADER_VALUE, ' ', 0xFF) && strchr(text, 0x7F) == NULL;
 }
 
 bool request_has_header_name(const char *line, const char *name) {
@@ -73,14 +71,8 @@ char *request_make_header(const char *name, const char *value) {
 }
 
 char *request_make_user_agent(const char *product, const char *libcurl_version) {
-    char value[REQUEST_LONGEST_PRODUCT + 64];
+    char value[REQUEST_MAX_PRODUCT + 64];
     snprintf(value, sizeof value, "%s%slibreplyio/%s libcurl/%s", product != NULL ? product : "",
              product != NULL ? " " : "", REPLYIO_VERSION, libcurl_version);
     return request_make_header("User-Agent", value);
-}
-
-void request_write_url(char url[REQUEST_URL_SIZE], const char *base_url, int64_t sequence_id,
-                       int64_t contact_id) {
-    snprintf(url, REQUEST_URL_SIZE, "%s/sequences/%" PRId64 "/contacts/%" PRId64, base_url,
-             sequence_id, contact_id);
 }

@@ -1,21 +1,19 @@
-/* retry.h - an attempt's outcome to "wait so long" or "stop", and the reading of Retry-After; pure.
- */
+/* retry.h - retry policy and Retry-After parsing; pure. */
 #ifndef REPLYIO_RETRY_H
 #define REPLYIO_RETRY_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
-#include "replyio.h"
-
-/* What a Retry-After header asks for, in milliseconds of at most a day; -1 where it asks for
- * nothing that can be used. A date is measured against the response's Date header, or
- * host_unix_seconds where there is none. Both texts may be NULL. */
+/* Parses a Retry-After header. Returns the wait that it asks for, in milliseconds, at most a day;
+ * -1 if it is absent or not usable. A date is measured against the response's Date header, or
+ * against host_unix_seconds if there is none. Both texts may be NULL. */
 int64_t retry_after_ms(const char *retry_after, const char *date, int64_t host_unix_seconds);
 
 enum retry_action {
     RETRY_STOP,    /* the outcome is final */
-    RETRY_WAIT,    /* once more after wait_ms; this uses up a retry */
-    RETRY_AT_GATE, /* once more when the rate limit is over; this uses up none */
+    RETRY_WAIT,    /* retry after wait_ms */
+    RETRY_AT_GATE, /* send again when the gate opens; this does not use up a retry */
 };
 
 struct retry_decision {
@@ -23,16 +21,16 @@ struct retry_decision {
     int64_t wait_ms;
 };
 
-/* What an attempt came to. */
+/* Outcome of an attempt that failed. */
 struct retry_outcome {
-    reply_result failure; /* REPLY_OK: there is an HTTP status */
-    int32_t http_status;
+    bool is_retryable;
+    bool closes_gate;
     int64_t retry_after_ms; /* -1: none */
 };
 
-/* What to do after an attempt, of which retries were retries already, out of max_retries. random is
- * any number, evenly chosen. */
-struct retry_decision retry_decide(const struct retry_outcome *outcome, int32_t retries,
-                                   int32_t max_retries, uint32_t random);
+/* Decides what follows an attempt of a request that has used up retry_count of max_retries. random
+ * is any 32-bit random number. */
+struct retry_decision retry_decide(const struct retry_outcome *outcome, int64_t retry_count,
+                                   int64_t max_retries, uint32_t random);
 
 #endif

@@ -1,5 +1,5 @@
 #!/bin/sh
-# check_symbols.sh LIBRARY LIST: the symbols that the shared library exports are those of the list, no more and no fewer.
+# check_symbols.sh LIBRARY LIST: compares the symbols that the shared library exports with the list.
 set -eu
 library=$1
 list=$2

@@ -1,23 +1,31 @@
 #!/bin/sh
-# analyse.sh: checks the format of all C files, and has clang-tidy, gcc's analyser and cppcheck read the library and the example program.
+# analyse.sh: checks the includes, the format of all C files, the library and the example program
+# with clang-tidy, gcc's analyser and cppcheck, and all shell scripts with shellcheck.
 set -eu
 cd "$(dirname -- "$0")/../.."
 
 . examples/install_packages.sh
 . tests/support/warnings.sh
-install_packages git gcc libc6-dev clang clang-format clang-tidy cppcheck libcurl4-openssl-dev libcjson-dev
+install_packages git gcc libc6-dev clang clang-format clang-tidy cppcheck shellcheck \
+    libcurl4-openssl-dev libcjson-dev
 
-files=$(git ls-files '*.c' '*.h')
-# The files, definitions and warnings are separate words.
-# shellcheck disable=SC2086
-clang-format --dry-run --Werror $files
+sh tests/analysers/check_includes.sh
 
-defines="-D_GNU_SOURCE -DREPLYIO_VERSION=\"0\" -Iinclude -Isrc"
-# shellcheck disable=SC2086
+# The files and warnings are separate words.
+# shellcheck disable=SC2046
+clang-format --dry-run --Werror $(git ls-files '*.c' '*.h')
+
+set -- -D_GNU_SOURCE '-DREPLYIO_VERSION="0"' -Iinclude -Isrc
 for file in src/*/*.c examples/*.c; do
-    clang-tidy --quiet "$file" -- -std=c11 $defines
-    gcc -fanalyzer -O1 -std=c11 $warnings $defines -c "$file" -o /dev/null
+    clang-tidy --quiet "$file" -- -std=c11 "$@"
+    # shellcheck disable=SC2086
+    gcc -fanalyzer -O1 -std=c11 $warnings "$@" -c "$file" -o /dev/null
 done
-# shellcheck disable=SC2086
-cppcheck --quiet --error-exitcode=1 --enable=warning,style,performance,portability --suppress=missingIncludeSystem $defines \
-    src examples/*.c
+cppcheck --quiet --error-exitcode=1 --enable=warning,style,performance,portability \
+    --suppress=missingIncludeSystem "$@" src examples/*.c
+
+# SC2154 asks for the assignment of each variable, which may be in a script that includes the file.
+# shellcheck disable=SC2046
+shellcheck --shell=sh --external-sources --source-path=SCRIPTDIR:examples:. --exclude=SC2154 \
+    $(git ls-files '*.sh')
+shellcheck --external-sources --source-path=. .ci/run

@@ -1,5 +1,5 @@
-/* test_text.c - UTF-8 against the Unicode standard's own table of well-formed sequences, and the
- * case of ASCII alone. */
+/* test_text.c - UTF-8 decoding, checked against the Unicode standard's table of well-formed
+ * sequences, and comparison without regard to ASCII case. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -12,7 +12,7 @@
 #include "support/fixture.h"
 #include "base/text.h"
 
-/* Table 3-7 of the Unicode standard: which second bytes may follow which first ones. All further
+/* Table 3-7 of the Unicode standard: the second bytes that may follow each first byte. All further
  * bytes are 80 to BF. */
 static const struct {
     unsigned char first_low, first_high, second_low, second_high;
@@ -23,7 +23,7 @@ static const struct {
     {0xF0, 0xF0, 0x90, 0xBF, 4}, {0xF1, 0xF3, 0x80, 0xBF, 4}, {0xF4, 0xF4, 0x80, 0x8F, 4},
 };
 
-static size_t expected_length(const unsigned char *bytes, size_t length) {
+static size_t get_expected_length(const unsigned char *bytes, size_t length) {
     for (size_t i = 0; i < sizeof well_formed / sizeof *well_formed; i++) {
         if (bytes[0] < well_formed[i].first_low || bytes[0] > well_formed[i].first_high) {
             continue;
@@ -57,12 +57,11 @@ static size_t encode(uint32_t code_point, unsigned char *bytes) {
     return length;
 }
 
-/* The block that holds the bytes has exactly their length. */
-static void check_sequence(const unsigned char *bytes, size_t length) {
+static void expect_sequence(const unsigned char *bytes, size_t length) {
     uint32_t code_point = 0;
     unsigned char encoded[4];
     const size_t read = text_decode_utf8((const char *)bytes, length, &code_point);
-    if (read != expected_length(bytes, length)) {
+    if (read != get_expected_length(bytes, length)) {
         fail_msg("%zu bytes %02X ...: read %zu", length, bytes[0], read);
     }
     if (read > 0 && (encode(code_point, encoded) != read || memcmp(encoded, bytes, read) != 0)) {
@@ -70,10 +69,11 @@ static void check_sequence(const unsigned char *bytes, size_t length) {
     }
 }
 
-static void reads_exactly_the_well_formed_sequences(void **state) {
+static void test_only_well_formed_sequences_are_decoded(void **state) {
     static const unsigned char further[] = {0x00, 0x7F, 0x80, 0xBF, 0xC0, 0xFF};
     (void)state;
     for (size_t length = 1; length <= 4; length++) {
+        /* Of exactly this length, so that a memory checker notices a read past it. */
         unsigned char *bytes = (unsigned char *)fixture_copy("\0\0\0", length);
         const unsigned second_count = length > 1 ? 256 : 1;
         const size_t third_count = length > 2 ? sizeof further : 1;
@@ -90,13 +90,13 @@ static void reads_exactly_the_well_formed_sequences(void **state) {
             if (length > 3) {
                 bytes[3] = further[tail / third_count];
             }
-            check_sequence(bytes, length);
+            expect_sequence(bytes, length);
         }
         free(bytes);
     }
 }
 
-static void reads_each_code_point(void **state) {
+static void test_each_code_point_is_decoded(void **state) {
     (void)state;
     for (uint32_t code_point = 0; code_point <= 0x110000; code_point++) {
         unsigned char bytes[4];
@@ -112,13 +112,13 @@ static void reads_each_code_point(void **state) {
     }
 }
 
-static void reads_nothing_from_an_empty_text(void **state) {
+static void test_empty_text_has_length_0(void **state) {
     uint32_t code_point = 77;
     (void)state;
     assert_int_equal(text_decode_utf8("a", 0, &code_point), 0);
 }
 
-static void ignores_the_case_of_ascii_letters_only(void **state) {
+static void test_only_ascii_case_is_ignored(void **state) {
     (void)state;
     for (int left = 0; left < 256; left++) {
         for (int right = 0; right < 256; right++) {
@@ -132,22 +132,32 @@ static void ignores_the_case_of_ascii_letters_only(void **state) {
     }
 }
 
-static void compares_no_more_than_the_length(void **state) {
+static void test_only_length_is_compared(void **state) {
+    static const struct {
+        const char *left, *right;
+        size_t length;
+        bool is_equal;
+    } rows[] = {
+        {"OutOfOfficE", "oUToFoFFICe", 11, true},
+        {"Paused", "pauSING", 4, true},
+        {"Paused", "pauSING", 5, false},
+        {"xActive", "yActive", 7, false},
+        {"a", "b", 0, true},
+    };
     (void)state;
-    assert_true(text_equals_ignoring_case("OutOfOfficE", "oUToFoFFICe", 11));
-    assert_true(text_equals_ignoring_case("Paused", "pauSING", 4));
-    assert_false(text_equals_ignoring_case("Paused", "pauSING", 5));
-    assert_false(text_equals_ignoring_case("xActive", "yActive", 7));
-    assert_true(text_equals_ignoring_case("a", "b", 0));
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        assert_int_equal(text_equals_ignoring_case(rows[i].left, rows[i].right, rows[i].length),
+                         rows[i].is_equal);
+    }
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(reads_exactly_the_well_formed_sequences),
-        cmocka_unit_test(reads_each_code_point),
-        cmocka_unit_test(reads_nothing_from_an_empty_text),
-        cmocka_unit_test(ignores_the_case_of_ascii_letters_only),
-        cmocka_unit_test(compares_no_more_than_the_length),
+        cmocka_unit_test(test_only_well_formed_sequences_are_decoded),
+        cmocka_unit_test(test_each_code_point_is_decoded),
+        cmocka_unit_test(test_empty_text_has_length_0),
+        cmocka_unit_test(test_only_ascii_case_is_ignored),
+        cmocka_unit_test(test_only_length_is_compared),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,5 +1,5 @@
-/* baseline_decode.c - by hand: cJSON reads the whole text, one pass over the members fills the
- * struct, one block holds it all. */
+/* baseline_decode.c - the baseline's decoder: cJSON parses the whole text, one pass over the
+ * members fills the struct, and one block holds the result. */
 #include "baseline.h"
 
 #include <stdlib.h>
@@ -37,7 +37,7 @@ static bool read_offset(const char *text, int *seconds) {
     return true;
 }
 
-/* "2024-03-08T10:00:00+00:00", perhaps with a fraction of a second, which is skipped. */
+/* "2024-03-08T10:00:00+00:00". A fraction of a second is skipped. */
 static bool read_time(const char *text, int64_t *unix_seconds) {
     struct tm parts = {0};
     int offset = 0;
@@ -64,39 +64,39 @@ static bool read_time(const char *text, int64_t *unix_seconds) {
 
 /* ---- Values ---- */
 
-/* Copies a string to where the next one goes. NULL for null. */
-static const char *copy_string(const cJSON *item, char **free_text) {
+/* Returns NULL for null. Advances *next_free past the copy. */
+static const char *copy_string(const cJSON *item, char **next_free) {
     if (!cJSON_IsString(item)) {
         return NULL;
     }
     const size_t size = strlen(item->valuestring) + 1;
-    char *copy = memcpy(*free_text, item->valuestring, size);
-    *free_text += size;
+    char *copy = memcpy(*next_free, item->valuestring, size);
+    *next_free += size;
     return copy;
 }
 
-static void read_date(struct floor_date *date, const cJSON *item, char **free_text) {
-    date->text = copy_string(item, free_text);
+static void read_date(struct baseline_date *date, const cJSON *item, char **next_free) {
+    date->text = copy_string(item, next_free);
     date->has_time = date->text != NULL && read_time(date->text, &date->unix_seconds);
 }
 
-static enum floor_status status_of(const char *text) {
+static enum baseline_status status_of(const char *text) {
     static const char *const names[] = {"",         "Active",   "Paused",
                                         "Finished", "Inactive", "OutOfOffice"};
-    for (int i = FLOOR_ACTIVE; text != NULL && i <= FLOOR_OUT_OF_OFFICE; i++) {
+    for (int i = BASELINE_ACTIVE; text != NULL && i <= BASELINE_OUT_OF_OFFICE; i++) {
         if (strcmp(text, names[i]) == 0) {
-            return (enum floor_status)i;
+            return (enum baseline_status)i;
         }
     }
-    return FLOOR_STATUS_UNKNOWN;
+    return BASELINE_STATUS_UNKNOWN;
 }
 
-static enum floor_sub_status sub_status_of(const char *text) {
+static enum baseline_sub_status sub_status_of(const char *text) {
     if (text != NULL && strcmp(text, "None") == 0) {
-        return FLOOR_NONE;
+        return BASELINE_NONE;
     }
-    return text != NULL && strcmp(text, "AutoReplied") == 0 ? FLOOR_AUTO_REPLIED
-                                                            : FLOOR_SUB_STATUS_UNKNOWN;
+    return text != NULL && strcmp(text, "AutoReplied") == 0 ? BASELINE_AUTO_REPLIED
+                                                            : BASELINE_SUB_STATUS_UNKNOWN;
 }
 
 static void read_optional_id(bool *has, int64_t *id, const cJSON *item) {
@@ -104,36 +104,36 @@ static void read_optional_id(bool *has, int64_t *id, const cJSON *item) {
     *id = *has ? (int64_t)item->valuedouble : 0;
 }
 
-static void read_member(struct floor_contact *contact, const cJSON *item, char **free_text) {
+static void read_member(struct baseline_contact *contact, const cJSON *item, char **next_free) {
     const char *name = item->string;
     if (strcmp(name, "contactId") == 0) {
         contact->contact_id = (int64_t)item->valuedouble;
     } else if (strcmp(name, "sequenceId") == 0) {
         contact->sequence_id = (int64_t)item->valuedouble;
     } else if (strcmp(name, "email") == 0) {
-        contact->email = copy_string(item, free_text);
+        contact->email = copy_string(item, next_free);
     } else if (strcmp(name, "firstName") == 0) {
-        contact->first_name = copy_string(item, free_text);
+        contact->first_name = copy_string(item, next_free);
     } else if (strcmp(name, "lastName") == 0) {
-        contact->last_name = copy_string(item, free_text);
+        contact->last_name = copy_string(item, next_free);
     } else if (strcmp(name, "company") == 0) {
-        contact->company = copy_string(item, free_text);
+        contact->company = copy_string(item, next_free);
     } else if (strcmp(name, "title") == 0) {
-        contact->title = copy_string(item, free_text);
+        contact->title = copy_string(item, next_free);
     } else if (strcmp(name, "status") == 0) {
-        contact->status_text = copy_string(item, free_text);
+        contact->status_text = copy_string(item, next_free);
         contact->status = status_of(contact->status_text);
     } else if (strcmp(name, "subStatus") == 0) {
-        contact->sub_status_text = copy_string(item, free_text);
+        contact->sub_status_text = copy_string(item, next_free);
         contact->sub_status = sub_status_of(contact->sub_status_text);
     } else if (strcmp(name, "currentStep") == 0) {
         contact->current_step = item->valueint;
     } else if (strcmp(name, "addingDate") == 0) {
-        read_date(&contact->adding_date, item, free_text);
+        read_date(&contact->adding_date, item, next_free);
     } else if (strcmp(name, "movingDate") == 0) {
-        read_date(&contact->moving_date, item, free_text);
+        read_date(&contact->moving_date, item, next_free);
     } else if (strcmp(name, "nextSendAfter") == 0) {
-        read_date(&contact->next_send_after, item, free_text);
+        read_date(&contact->next_send_after, item, next_free);
     } else if (strcmp(name, "isOptedOut") == 0) {
         contact->is_opted_out = cJSON_IsTrue(item);
     } else if (strcmp(name, "emailAccountId") == 0) {
@@ -146,22 +146,21 @@ static void read_member(struct floor_contact *contact, const cJSON *item, char *
     }
 }
 
-/* Strings never become longer by decoding: twice the text's length holds the text and all of them.
- */
-struct floor_contact *floor_decode(const char *json, size_t length) {
+/* Decoding never makes a string longer: twice the length of the text holds it and all strings. */
+struct baseline_contact *baseline_decode(const char *json, size_t length) {
     cJSON *document = cJSON_ParseWithLength(json, length);
-    struct floor_contact *contact =
+    struct baseline_contact *contact =
         cJSON_IsObject(document) ? malloc(sizeof *contact + 2 * length + 2) : NULL;
     if (contact != NULL) {
         const cJSON *item = NULL;
         char *text = (char *)(contact + 1);
-        char *free_text = text + length + 1;
+        char *next_free = text + length + 1;
         memset(contact, 0, sizeof *contact);
         memcpy(text, json, length);
         text[length] = '\0';
         contact->json = text;
         cJSON_ArrayForEach(item, document) {
-            read_member(contact, item, &free_text);
+            read_member(contact, item, &next_free);
         }
     }
     cJSON_Delete(document);

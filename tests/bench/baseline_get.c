@@ -1,5 +1,5 @@
-/* baseline_get.c - by hand: one easy handle for one request at a time, a multi handle over 32 of
- * them for many. */
+/* baseline_get.c - the baseline's requests: one easy handle for one at a time, a multi handle with
+ * 32 easy handles for many. */
 #include "baseline.h"
 
 #include <inttypes.h>
@@ -9,7 +9,7 @@
 
 #include <curl/curl.h>
 
-/* ---- A handle and what it receives ---- */
+/* ---- A handle and its response ---- */
 
 struct body {
     char *bytes;
@@ -19,7 +19,7 @@ struct body {
 struct transfer {
     CURL *easy;
     struct body body;
-    size_t index; /* of the contact that it fetches */
+    size_t index; /* of the contact to fetch */
 };
 
 static size_t on_body(char *bytes, size_t size, size_t count, void *user_data) {
@@ -46,7 +46,8 @@ static struct curl_slist *make_headers(void) {
     return curl_slist_append(headers, "User-Agent: bench/1.0 libcurl/" LIBCURL_VERSION);
 }
 
-/* The options that stay. No proxy, since the library uses none to a server on the same machine. */
+/* Sets the options that are the same for all requests. No proxy, because the library does not use
+ * one for a loopback host. */
 static bool open_transfer(struct transfer *transfer, struct curl_slist *headers,
                           const char *ca_file) {
     CURL *easy = curl_easy_init();
@@ -73,7 +74,7 @@ static void close_transfer(struct transfer *transfer) {
     free(transfer->body.bytes);
 }
 
-static void prepare(struct transfer *transfer, const char *base_url, int64_t sequence_id,
+static void set_url(struct transfer *transfer, const char *base_url, int64_t sequence_id,
                     int64_t contact_id) {
     char url[256];
     snprintf(url, sizeof url, "%s/sequences/%" PRId64 "/contacts/%" PRId64, base_url, sequence_id,
@@ -82,42 +83,42 @@ static void prepare(struct transfer *transfer, const char *base_url, int64_t seq
     transfer->body.length = 0;
 }
 
-static struct floor_contact *contact_of(const struct transfer *transfer, CURLcode code) {
+static struct baseline_contact *decode_response(const struct transfer *transfer, CURLcode code) {
     long status = 0;
     curl_easy_getinfo(transfer->easy, CURLINFO_RESPONSE_CODE, &status);
     return code == CURLE_OK && status == 200
-               ? floor_decode(transfer->body.bytes, transfer->body.length)
+               ? baseline_decode(transfer->body.bytes, transfer->body.length)
                : NULL;
 }
 
 /* ---- One by one ---- */
 
-struct floor_getter {
+struct baseline_getter {
     const char *base_url;
     struct curl_slist *headers;
     struct transfer transfer;
 };
 
-struct floor_getter *floor_open(const char *base_url, const char *ca_file) {
-    struct floor_getter *getter = calloc(1, sizeof *getter);
+struct baseline_getter *baseline_open(const char *base_url, const char *ca_file) {
+    struct baseline_getter *getter = calloc(1, sizeof *getter);
     if (getter != NULL) {
         getter->base_url = base_url;
         getter->headers = make_headers();
         if (!open_transfer(&getter->transfer, getter->headers, ca_file)) {
-            floor_close(getter);
+            baseline_close(getter);
             return NULL;
         }
     }
     return getter;
 }
 
-struct floor_contact *floor_get(struct floor_getter *getter, int64_t sequence_id,
-                                int64_t contact_id) {
-    prepare(&getter->transfer, getter->base_url, sequence_id, contact_id);
-    return contact_of(&getter->transfer, curl_easy_perform(getter->transfer.easy));
+struct baseline_contact *baseline_get(struct baseline_getter *getter, int64_t sequence_id,
+                                      int64_t contact_id) {
+    set_url(&getter->transfer, getter->base_url, sequence_id, contact_id);
+    return decode_response(&getter->transfer, curl_easy_perform(getter->transfer.easy));
 }
 
-void floor_close(struct floor_getter *getter) {
+void baseline_close(struct baseline_getter *getter) {
     close_transfer(&getter->transfer);
     curl_slist_free_all(getter->headers);
     free(getter);
@@ -125,15 +126,15 @@ void floor_close(struct floor_getter *getter) {
 
 /* ---- Many at a time ---- */
 
-struct floor_multi {
+struct baseline_multi {
     CURLM *multi;
     const char *base_url;
     struct curl_slist *headers;
-    struct transfer transfers[FLOOR_IN_FLIGHT];
+    struct transfer transfers[BASELINE_IN_FLIGHT];
 };
 
-struct floor_multi *floor_multi_open(const char *base_url, const char *ca_file) {
-    struct floor_multi *multi = calloc(1, sizeof *multi);
+struct baseline_multi *baseline_multi_open(const char *base_url, const char *ca_file) {
+    struct baseline_multi *multi = calloc(1, sizeof *multi);
     if (multi == NULL) {
         return NULL;
     }
@@ -141,18 +142,18 @@ struct floor_multi *floor_multi_open(const char *base_url, const char *ca_file) 
     multi->base_url = base_url;
     multi->headers = make_headers();
     multi->multi = curl_multi_init();
-    for (size_t i = 0; i < FLOOR_IN_FLIGHT; i++) {
+    for (size_t i = 0; i < BASELINE_IN_FLIGHT; i++) {
         is_open = is_open && open_transfer(&multi->transfers[i], multi->headers, ca_file);
     }
     if (!is_open || multi->multi == NULL) {
-        floor_multi_close(multi);
+        baseline_multi_close(multi);
         return NULL;
     }
     return multi;
 }
 
-void floor_multi_close(struct floor_multi *multi) {
-    for (size_t i = 0; i < FLOOR_IN_FLIGHT; i++) {
+void baseline_multi_close(struct baseline_multi *multi) {
+    for (size_t i = 0; i < BASELINE_IN_FLIGHT; i++) {
         close_transfer(&multi->transfers[i]);
     }
     curl_multi_cleanup(multi->multi);
@@ -161,26 +162,25 @@ void floor_multi_close(struct floor_multi *multi) {
 }
 
 struct batch {
-    struct floor_multi *multi;
+    struct baseline_multi *multi;
     int64_t sequence_id;
     const int64_t *contact_ids;
     size_t count, next;
-    floor_contact_fn on_contact;
+    baseline_contact_fn on_contact;
     void *user_data;
 };
 
-/* Gives a handle the next contact, if there is one. */
-static void begin_next(struct batch *batch, struct transfer *transfer) {
+static void start_next(struct batch *batch, struct transfer *transfer) {
     if (batch->next < batch->count) {
         transfer->index = batch->next++;
-        prepare(transfer, batch->multi->base_url, batch->sequence_id,
+        set_url(transfer, batch->multi->base_url, batch->sequence_id,
                 batch->contact_ids[transfer->index]);
         curl_multi_add_handle(batch->multi->multi, transfer->easy);
     }
 }
 
-/* Delivers all that is done, and begins as many anew. Returns how many were done. */
-static size_t take_finished(struct batch *batch) {
+/* Delivers all finished transfers and starts as many new ones. Returns their number. */
+static size_t deliver_finished(struct batch *batch) {
     size_t finished = 0;
     int left = 0;
     for (const CURLMsg *message = NULL;
@@ -190,27 +190,28 @@ static size_t take_finished(struct batch *batch) {
         curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &private);
         struct transfer *transfer = (struct transfer *)(void *)private;
         curl_multi_remove_handle(batch->multi->multi, transfer->easy);
-        batch->on_contact(transfer->index, contact_of(transfer, code), batch->user_data);
-        begin_next(batch, transfer);
+        batch->on_contact(transfer->index, decode_response(transfer, code), batch->user_data);
+        start_next(batch, transfer);
     }
     return finished;
 }
 
-bool floor_multi_get(struct floor_multi *multi, int64_t sequence_id, const int64_t *contact_ids,
-                     size_t count, floor_contact_fn on_contact, void *user_data) {
+bool baseline_multi_get(struct baseline_multi *multi, int64_t sequence_id,
+                        const int64_t *contact_ids, size_t count, baseline_contact_fn on_contact,
+                        void *user_data) {
     struct batch batch = {multi, sequence_id, contact_ids, count, 0, on_contact, user_data};
     size_t finished = 0;
     int running = 0;
-    for (size_t i = 0; i < FLOOR_IN_FLIGHT; i++) {
-        begin_next(&batch, &multi->transfers[i]);
+    for (size_t i = 0; i < BASELINE_IN_FLIGHT; i++) {
+        start_next(&batch, &multi->transfers[i]);
     }
     while (finished < count) {
         if (curl_multi_perform(multi->multi, &running) != CURLM_OK) {
             return false;
         }
-        const size_t now_finished = take_finished(&batch);
+        const size_t now_finished = deliver_finished(&batch);
         finished += now_finished;
-        /* What has just begun is performed before anything is waited for. */
+        /* Perform the new transfers before waiting. */
         if (now_finished == 0 && curl_multi_poll(multi->multi, NULL, 0, 1000, NULL) != CURLM_OK) {
             return false;
         }

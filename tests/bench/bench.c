@@ -1,6 +1,6 @@
-/* bench.c - the program: prints the table, or does one work for a count that is taken from outside.
- * Run by run.sh, in a folder that holds what it reads: ca.pem, contact.json, count_allocations.so
- * and the stripped replyio.so.
+/* bench.c - the program: prints the table, or does one kind of work under a counting tool. run.sh
+ * runs it in a directory with ca.pem, contact.json, count_allocations.so and the stripped
+ * replyio.so.
  *
  *     bench table <first port>
  *     bench cost <first port> <side> <work> <count>
@@ -19,45 +19,46 @@
 static char *read_json(size_t *length) {
     static char json[4096];
     FILE *file = fopen("contact.json", "rb");
-    check(file != NULL, "contact.json cannot be read");
+    check(file != NULL, "cannot read contact.json");
     *length = fread(json, 1, sizeof json - 1, file);
     fclose(file);
     return json;
 }
 
-static void fill_setting(struct setting *setting, int64_t contact_ids[MOST_CONTACTS]) {
-    for (int64_t i = 0; i < MOST_CONTACTS; i++) {
+static void fill_setting(struct setting *setting, int64_t contact_ids[MAX_CONTACTS]) {
+    for (int64_t i = 0; i < MAX_CONTACTS; i++) {
         contact_ids[i] = i + 1;
     }
     *setting = (struct setting){.ca_file = "ca.pem", .contact_ids = contact_ids};
     setting->json = read_json(&setting->json_length);
 }
 
-/* A number among the arguments, from 0 to below a limit. */
-static int number_of(int count, char **arguments, int index, int limit) {
+/* Returns the argument at the index, a number from 0 to limit - 1. */
+static int parse_argument(int count, char **arguments, int index, int limit) {
     char *end = "";
     const long number = index < count ? strtol(arguments[index], &end, 10) : -1;
-    check(number >= 0 && number < limit && *end == '\0', "usage: see bench.c; run.sh calls it");
+    check(number >= 0 && number < limit && *end == '\0', "invalid arguments; use run.sh");
     return (int)number;
 }
 
 int main(int count, char **arguments) {
-    static int64_t contact_ids[MOST_CONTACTS];
+    static int64_t contact_ids[MAX_CONTACTS];
     struct setting setting;
-    const uint16_t port = (uint16_t)number_of(count, arguments, 2, UINT16_MAX);
+    const uint16_t port = (uint16_t)parse_argument(count, arguments, 2, UINT16_MAX);
     const struct program program = {arguments[0], port};
-    check(curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK, "libcurl cannot begin");
+    check(curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK, "cannot initialise libcurl");
     fill_setting(&setting, contact_ids);
     if (strcmp(arguments[1], "table") == 0) {
         print_figures(&program, &setting);
     } else if (strcmp(arguments[1], "cost") == 0) {
         set_server(&setting, PORT_HTTP, (uint16_t)(port + PORT_HTTP));
-        cost_run((enum side)number_of(count, arguments, 3, SIDE_COUNT),
-                 (enum work_kind)number_of(count, arguments, 4, WORK_KIND_COUNT), &setting,
-                 (size_t)number_of(count, arguments, 5, MOST_CONTACTS + 1));
+        cost_run((enum side)parse_argument(count, arguments, 3, SIDE_COUNT),
+                 (enum work_kind)parse_argument(count, arguments, 4, WORK_KIND_COUNT), &setting,
+                 (size_t)parse_argument(count, arguments, 5, MAX_CONTACTS + 1));
     } else {
         set_server(&setting, PORT_HTTP2, (uint16_t)(port + PORT_HTTP2));
-        cost_print_memory_growth((enum side)number_of(count, arguments, 3, SIDE_COUNT), &setting);
+        cost_print_memory_growth((enum side)parse_argument(count, arguments, 3, SIDE_COUNT),
+                                 &setting);
     }
     return EXIT_SUCCESS;
 }

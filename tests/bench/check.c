@@ -1,10 +1,10 @@
-/* check.c - the end of the program where something does not go as it must. */
+/* check.c - fatal errors of the benchmark. */
 #include "check.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
-void give_up(const char *sentence) {
-    fprintf(stderr, "bench: %s\n", sentence);
+void give_up(const char *message) {
+    fprintf(stderr, "bench: %s\n", message);
     exit(EXIT_FAILURE);
 }

@@ -1,17 +1,16 @@
-/* check.h - the end of the program where something does not go as it must: half a measurement is
- * none. */
+/* check.h - fatal errors of the benchmark: any failure invalidates the measurement. */
 #ifndef BENCH_CHECK_H
 #define BENCH_CHECK_H
 
 #include <stdbool.h>
 
-/* Ends the program with a sentence on standard error. */
-_Noreturn void give_up(const char *sentence);
+/* Writes a message to standard error and ends the program. */
+_Noreturn void give_up(const char *message);
 
-/* Gives up unless it holds. */
-static inline void check(bool holds, const char *sentence) {
-    if (!holds) {
-        give_up(sentence);
+/* Gives up unless the condition is true. */
+static inline void check(bool condition, const char *message) {
+    if (!condition) {
+        give_up(message);
     }
 }
 

@@ -1,4 +1,4 @@
-/* cost.h - what noise does not touch, counted in a run of this program of its own. */
+/* cost.h - costs that noise does not affect, counted in separate runs of this program. */
 #ifndef BENCH_COST_H
 #define BENCH_COST_H
 
@@ -6,23 +6,23 @@
 
 #include "work.h"
 
-/* What a run of its own needs to do the same: this program and the server's ports. */
+/* What a separate run needs. */
 struct program {
-    const char *path;
-    uint16_t port;
+    const char *path; /* of this program */
+    uint16_t port;    /* the server's first */
 };
 
-/* Instructions, and heap allocations, that one contact takes: the difference between two runs, so
- * that beginning and end, the connection among them, do not count. */
-double instructions_of(const struct program *program, enum side side, enum work_kind kind);
-double allocations_of(const struct program *program, enum side side, enum work_kind kind);
+/* Return the instructions, or heap allocations, per contact: the difference between two runs, so
+ * that opening and closing, connections included, do not count. */
+double measure_instructions(const struct program *program, enum side side, enum work_kind kind);
+double measure_allocations(const struct program *program, enum side side, enum work_kind kind);
 
-/* By how many KiB the process's largest memory grows when, after 2,000 contacts in one call, it
- * gets 40,000 in another. */
-double memory_growth_of(const struct program *program, enum side side);
+/* Returns the growth, in KiB, of the process's peak memory when a call for 40,000 contacts follows
+ * a call for 2,000. */
+double measure_memory_growth(const struct program *program, enum side side);
 
-/* The two parts of the runs, by which the program calls itself: does a work for so many contacts;
- * prints the growth. */
+/* The bodies of these runs: the first does one kind of work for count contacts, the second prints
+ * the growth. */
 void cost_run(enum side side, enum work_kind kind, const struct setting *setting, size_t count);
 void cost_print_memory_growth(enum side side, const struct setting *setting);
 

@@ -1,19 +1,15 @@
-/* count_allocations.c - to be preloaded: counts the allocations of a process, and says how many
- * there were when it ends. A library of its own, so that the measurements of time are made without
- * it. */
+/* count_allocations.c - a library to preload that counts a process's allocations and prints the
+ * count at exit. A separate library, so that time is measured without it. */
 #include <stdatomic.h>
 #include <stddef.h>
 #include <stdio.h>
 
-/* The C library's own, under the names by which glibc offers them to replacements. */
-extern void *
-__libc_malloc(size_t size); /* NOLINT(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp) */
-extern void *
-__libc_calloc(size_t count,
-              size_t size); /* NOLINT(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp) */
-extern void *
-__libc_realloc(void *old,
-               size_t size); /* NOLINT(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp) */
+/* The C library's functions, by the names that glibc provides for replacements. */
+/* NOLINTBEGIN(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp) */
+extern void *__libc_malloc(size_t size);
+extern void *__libc_calloc(size_t count, size_t size);
+extern void *__libc_realloc(void *old, size_t size);
+/* NOLINTEND(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp) */
 
 static atomic_ullong allocations;
 
@@ -32,6 +28,6 @@ void *realloc(void *old, size_t size) {
     return __libc_realloc(old, size);
 }
 
-__attribute__((destructor)) static void tell(void) {
+__attribute__((destructor)) static void print_count(void) {
     dprintf(2, "allocations: %llu\n", atomic_load(&allocations));
 }

@@ -1,17 +1,17 @@
-/* figures.h - the figures of the table: what is measured, and what is to be reached. */
+/* figures.h - the table's measurements. */
 #ifndef BENCH_FIGURES_H
 #define BENCH_FIGURES_H
 
 #include "cost.h"
 #include "work.h"
 
-/* Which of the server's ports speaks what. */
+/* The server's ports, counted from its first. */
 enum server_port { PORT_HTTP, PORT_HTTPS, PORT_HTTP2 };
 
-/* Names the server, or a relay to it, in the setting. */
+/* Sets the base URL to the server, or to a relay to it. */
 void set_server(struct setting *setting, enum server_port server_port, uint16_t port);
 
-/* Measures and prints them all. */
+/* Measures and prints all figures. */
 void print_figures(const struct program *program, struct setting *setting);
 
 #endif

@@ -1,5 +1,5 @@
-/* relay.c - holds each byte back for a while: what arrives is queued with the time at which it is
- * due, and sent on then. */
+/* relay.c - a queue of received bytes per direction, each entry with the time at which it is sent.
+ */
 #include "relay.h"
 
 #include <errno.h>
@@ -17,19 +17,19 @@
 
 #include "check.h"
 
-/* Both directions of a connection are pipes; pipe i's other direction is pipe i ^ 1. */
-enum { MOST_PIPES = 128, CHUNK_SIZE = 65536 };
-static const int64_t longest_wait_ns = 20000000;
+/* Each direction of a connection is a pipe. Pipe i ^ 1 is the other direction of pipe i. */
+enum { MAX_PIPES = 128, CHUNK_SIZE = 65536 };
+static const int64_t max_wait_ns = 20000000;
 
 struct chunk {
     struct chunk *next;
     int64_t due_ns;
-    size_t length; /* 0: the end of the stream */
+    size_t length; /* 0 at the end of the stream */
     char bytes[];
 };
 
 struct pipe {
-    int from, to; /* -1: the pipe is not used */
+    int from, to; /* -1 if the pipe is unused */
     bool is_ended;
     struct chunk *first, *last;
 };
@@ -40,7 +40,7 @@ struct relay {
     int64_t delay_ns;
     atomic_bool is_stopping;
     pthread_t thread;
-    struct pipe pipes[MOST_PIPES];
+    struct pipe pipes[MAX_PIPES];
 };
 
 static int64_t now_ns(void) {
@@ -57,8 +57,8 @@ static struct sockaddr_in loopback(uint16_t port) {
                                 .sin_addr = {.s_addr = htonl(INADDR_LOOPBACK)}};
 }
 
-/* Small pieces go out at once: the relay alone decides how long they take. */
-static void send_at_once(int socket_fd) {
+/* Only the relay may delay bytes. */
+static void disable_nagle(int socket_fd) {
     const int on = 1;
     setsockopt(socket_fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
 }
@@ -68,15 +68,14 @@ static void accept_connection(struct relay *relay) {
     const int client = accept4(relay->listener, NULL, NULL, SOCK_CLOEXEC);
     const int server = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     size_t free_pipe = 0;
-    while (free_pipe < MOST_PIPES && relay->pipes[free_pipe].from >= 0) {
+    while (free_pipe < MAX_PIPES && relay->pipes[free_pipe].from >= 0) {
         free_pipe += 2;
     }
-    check(client >= 0 && server >= 0 && free_pipe < MOST_PIPES,
-          "the relay has no room for a connection");
+    check(client >= 0 && server >= 0 && free_pipe < MAX_PIPES, "too many connections to the relay");
     check(connect(server, (const struct sockaddr *)&address, sizeof address) == 0,
-          "the relay cannot reach the server");
-    send_at_once(client);
-    send_at_once(server);
+          "the relay cannot connect to the server");
+    disable_nagle(client);
+    disable_nagle(server);
     relay->pipes[free_pipe] = (struct pipe){.from = client, .to = server};
     relay->pipes[free_pipe + 1] = (struct pipe){.from = server, .to = client};
 }
@@ -101,7 +100,6 @@ static void close_connection(struct pipe *pipe, struct pipe *other) {
 
 /* ---- Bytes ---- */
 
-/* Takes what has arrived. */
 static void receive(const struct relay *relay, struct pipe *pipe) {
     char bytes[CHUNK_SIZE];
     const ssize_t received = recv(pipe->from, bytes, sizeof bytes, MSG_DONTWAIT);
@@ -110,7 +108,7 @@ static void receive(const struct relay *relay, struct pipe *pipe) {
     }
     const size_t length = received > 0 ? (size_t)received : 0;
     struct chunk *chunk = malloc(sizeof *chunk + length);
-    check(chunk != NULL, "memory ran out");
+    check(chunk != NULL, "out of memory");
     *chunk = (struct chunk){.due_ns = now_ns() + relay->delay_ns, .length = length};
     memcpy(chunk->bytes, bytes, length);
     if (pipe->first != NULL) {
@@ -122,7 +120,7 @@ static void receive(const struct relay *relay, struct pipe *pipe) {
     pipe->is_ended = length == 0;
 }
 
-/* Sends what is due. Returns false where the connection is over. */
+/* Returns false if the connection has ended. */
 static bool send_due(struct pipe *pipe, int64_t now) {
     while (pipe->first != NULL && pipe->first->due_ns <= now) {
         const struct chunk *chunk = pipe->first;
@@ -144,40 +142,40 @@ static bool send_due(struct pipe *pipe, int64_t now) {
 
 /* ---- The loop ---- */
 
-/* While the relay holds anything it stays awake: a sleep ends late, on a virtual machine by a tenth
- * of a millisecond, which is no part of the distance. */
-static int64_t time_to_wait(const struct relay *relay) {
-    for (size_t i = 0; i < MOST_PIPES; i++) {
+/* Returns 0, for a busy loop, if any bytes are queued: a sleep ends late, on a virtual machine by a
+ * tenth of a millisecond, which would add to the delay. */
+static int64_t compute_wait(const struct relay *relay) {
+    for (size_t i = 0; i < MAX_PIPES; i++) {
         if (relay->pipes[i].from >= 0 && relay->pipes[i].first != NULL) {
             return 0;
         }
     }
-    return longest_wait_ns;
+    return max_wait_ns;
 }
 
-static void turn(struct relay *relay) {
-    struct pollfd fds[MOST_PIPES + 1];
-    for (size_t i = 0; i < MOST_PIPES; i++) {
+static void run_once(struct relay *relay) {
+    struct pollfd fds[MAX_PIPES + 1];
+    for (size_t i = 0; i < MAX_PIPES; i++) {
         fds[i] = (struct pollfd){.fd = relay->pipes[i].is_ended ? -1 : relay->pipes[i].from,
                                  .events = POLLIN};
     }
-    fds[MOST_PIPES] = (struct pollfd){.fd = relay->listener, .events = POLLIN};
-    const struct timespec wait = {.tv_nsec = time_to_wait(relay)};
-    if (ppoll(fds, MOST_PIPES + 1, &wait, NULL) < 0) {
+    fds[MAX_PIPES] = (struct pollfd){.fd = relay->listener, .events = POLLIN};
+    const struct timespec wait = {.tv_nsec = compute_wait(relay)};
+    if (ppoll(fds, MAX_PIPES + 1, &wait, NULL) < 0) {
         return;
     }
-    for (size_t i = 0; i < MOST_PIPES; i++) {
+    for (size_t i = 0; i < MAX_PIPES; i++) {
         if (relay->pipes[i].from >= 0 && fds[i].revents != 0) {
             receive(relay, &relay->pipes[i]);
         }
     }
     const int64_t now = now_ns();
-    for (size_t i = 0; i < MOST_PIPES; i++) {
+    for (size_t i = 0; i < MAX_PIPES; i++) {
         if (relay->pipes[i].from >= 0 && !send_due(&relay->pipes[i], now)) {
             close_connection(&relay->pipes[i], &relay->pipes[i ^ 1]);
         }
     }
-    if (fds[MOST_PIPES].revents != 0) {
+    if (fds[MAX_PIPES].revents != 0) {
         accept_connection(relay);
     }
 }
@@ -185,7 +183,7 @@ static void turn(struct relay *relay) {
 static void *run(void *context) {
     struct relay *relay = context;
     while (!atomic_load(&relay->is_stopping)) {
-        turn(relay);
+        run_once(relay);
     }
     return NULL;
 }
@@ -194,20 +192,21 @@ struct relay *relay_start(uint16_t target_port, int64_t delay_ns_each_way) {
     struct sockaddr_in address = loopback(0);
     socklen_t size = sizeof address;
     struct relay *relay = calloc(1, sizeof *relay);
-    check(relay != NULL, "memory ran out");
+    check(relay != NULL, "out of memory");
     relay->target_port = target_port;
     relay->delay_ns = delay_ns_each_way;
-    for (size_t i = 0; i < MOST_PIPES; i++) {
+    for (size_t i = 0; i < MAX_PIPES; i++) {
         relay->pipes[i].from = -1;
     }
     relay->listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     check(relay->listener >= 0 &&
               bind(relay->listener, (const struct sockaddr *)&address, sizeof address) == 0 &&
-              listen(relay->listener, MOST_PIPES) == 0 &&
+              listen(relay->listener, MAX_PIPES) == 0 &&
               getsockname(relay->listener, (struct sockaddr *)&address, &size) == 0,
           "the relay cannot listen");
     relay->port = ntohs(address.sin_port);
-    check(pthread_create(&relay->thread, NULL, run, relay) == 0, "no thread for the relay");
+    check(pthread_create(&relay->thread, NULL, run, relay) == 0,
+          "cannot create a thread for the relay");
     return relay;
 }
 
@@ -218,7 +217,7 @@ uint16_t relay_port(const struct relay *relay) {
 void relay_stop(struct relay *relay) {
     atomic_store(&relay->is_stopping, true);
     pthread_join(relay->thread, NULL);
-    for (size_t i = 0; i < MOST_PIPES; i += 2) {
+    for (size_t i = 0; i < MAX_PIPES; i += 2) {
         if (relay->pipes[i].from >= 0) {
             close_connection(&relay->pipes[i], &relay->pipes[i + 1]);
         }

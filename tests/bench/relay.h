@@ -1,5 +1,5 @@
-/* relay.h - a server far away: a relay on loopback that holds each byte back for a while, in both
- * directions. */
+/* relay.h - a relay on loopback that delays every byte in both directions, to simulate a distant
+ * server. */
 #ifndef BENCH_RELAY_H
 #define BENCH_RELAY_H
 
@@ -7,10 +7,11 @@
 
 struct relay;
 
-/* Starts a relay to a port of this machine, in a thread of its own. The throughput has no limit. */
+/* Starts a relay to a loopback port, in a new thread. The throughput is not limited. The caller
+ * stops the relay with relay_stop. */
 struct relay *relay_start(uint16_t target_port, int64_t delay_ns_each_way);
 
-/* Where it listens, on 127.0.0.1. */
+/* Returns the port on 127.0.0.1 on which the relay listens. */
 uint16_t relay_port(const struct relay *relay);
 
 void relay_stop(struct relay *relay);

@@ -1,4 +1,4 @@
-/* rounds.c - the two sides in turn, each going first in every other round. */
+/* rounds.c - the rounds. The sides alternate in going first. */
 #include "rounds.h"
 
 #include <stdlib.h>
@@ -19,7 +19,7 @@ static double seconds_of(const struct timeval *time) {
     return (double)time->tv_sec + (double)time->tv_usec / 1e6;
 }
 
-/* Of the whole process, in its own code and in the kernel. */
+/* User and system time of the process. */
 static double cpu_seconds(void) {
     struct rusage usage;
     getrusage(RUSAGE_SELF, &usage);
@@ -39,7 +39,7 @@ struct spread spread_of(const double numbers[ROUND_COUNT]) {
                            sorted[ROUND_COUNT - 1 - ROUND_COUNT / 4]};
 }
 
-/* A state of NULL asks for a fresh one. */
+/* If the state is NULL, opens and closes a fresh one. */
 static void run_side(const struct work *work, void *state, const struct setting *setting,
                      size_t count) {
     void *fresh = state == NULL ? work->open(setting) : NULL;

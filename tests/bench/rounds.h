@@ -1,5 +1,5 @@
-/* rounds.h - the two sides in turn, several times over: the machine's noise meets both, and the
- * median is quoted. */
+/* rounds.h - alternating measurements of the two sides, so that the machine's noise affects both
+ * equally. */
 #ifndef BENCH_ROUNDS_H
 #define BENCH_ROUNDS_H
 
@@ -10,22 +10,21 @@
 
 enum { ROUND_COUNT = 25 };
 
-/* What some rounds took, per contact. */
+/* Times per contact, in seconds. */
 struct rounds {
     double seconds[SIDE_COUNT][ROUND_COUNT];
     double cpu_seconds[SIDE_COUNT][ROUND_COUNT];
 };
 
-/* Where half of some numbers lie. */
 struct spread {
     double lower_quartile, median, upper_quartile;
 };
 
 struct spread spread_of(const double numbers[ROUND_COUNT]);
 
-/* Runs a work for so many contacts in each round. Where it is not to be fresh, it was opened and
- * run before: connections are open. Where it is, each round begins with none, and opening and
- * closing are measured too. */
+/* Measures rounds of count contacts each. If is_fresh, each round opens new connections, and
+ * opening and closing are measured too. Otherwise the connections are open before the first round.
+ */
 struct rounds run_rounds(enum work_kind kind, const struct setting *setting, size_t count,
                          bool is_fresh);
 

@@ -1,4 +1,4 @@
-/* table.c - the lines of the table, as Markdown: the README quotes it. */
+/* table.c - the table, printed as Markdown. */
 #include "table.h"
 
 #include <stdbool.h>
@@ -7,7 +7,7 @@
 static const char row_format[] = "| %-55s | %14s | %14s | %-18s | %-10s | %-7s |\n";
 
 void table_begin(void) {
-    printf(row_format, "figure", "floor", "library", "ratio (quartiles)", "to reach", "");
+    printf(row_format, "figure", "baseline", "library", "ratio (quartiles)", "target", "");
     printf("|---|---|---|---|---|---|\n");
     fflush(stdout);
 }
@@ -25,11 +25,11 @@ static bool is_reached(const struct line *line) {
     }
 }
 
-static void write_number(char *text, size_t size, double number, const char *unit) {
+static void format_number(char *text, size_t size, double number, const char *unit) {
     snprintf(text, size, number < 0 ? "" : number < 100 ? "%.1f %s" : "%.0f %s", number, unit);
 }
 
-static void write_ratio(char *text, size_t size, const struct spread *ratio) {
+static void format_ratio(char *text, size_t size, const struct spread *ratio) {
     if (ratio->median <= 0) {
         text[0] = '\0';
     } else if (ratio->upper_quartile > ratio->lower_quartile) {
@@ -40,7 +40,7 @@ static void write_ratio(char *text, size_t size, const struct spread *ratio) {
     }
 }
 
-static void write_target(char *text, size_t size, const struct line *line) {
+static void format_target(char *text, size_t size, const struct line *line) {
     if (line->target_kind == NO_TARGET) {
         text[0] = '\0';
     } else if (line->target_kind == LIBRARY_AT_MOST) {
@@ -52,17 +52,17 @@ static void write_target(char *text, size_t size, const struct line *line) {
 }
 
 void table_print(const struct line *line) {
-    char floor[32];
+    char baseline[32];
     char library[32];
     char ratio[48];
     char target[32];
-    write_number(floor, sizeof floor, line->floor, line->unit);
-    write_number(library, sizeof library, line->library, line->unit);
-    write_ratio(ratio, sizeof ratio, &line->ratio);
-    write_target(target, sizeof target, line);
-    printf(row_format, line->figure, floor, library, ratio, target,
+    format_number(baseline, sizeof baseline, line->baseline, line->unit);
+    format_number(library, sizeof library, line->library, line->unit);
+    format_ratio(ratio, sizeof ratio, &line->ratio);
+    format_target(target, sizeof target, line);
+    printf(row_format, line->figure, baseline, library, ratio, target,
            line->target_kind == NO_TARGET ? ""
            : is_reached(line)             ? "reached"
                                           : "missed");
-    fflush(stdout); /* the lines come minutes apart */
+    fflush(stdout); /* minutes pass between lines */
 }

@@ -1,4 +1,4 @@
-/* work_library.c - the works, done by the library. */
+/* work_library.c - the work, done by the library. */
 #include "work.h"
 
 #include <pthread.h>
@@ -10,12 +10,12 @@
 
 struct state {
     const struct setting *setting;
-    reply_client *client; /* NULL: the work needs none */
+    reply_client *client; /* NULL if the work needs none */
 };
 
 static void *open_decode(const struct setting *setting) {
     struct state *state = calloc(1, sizeof *state);
-    check(state != NULL, "memory ran out");
+    check(state != NULL, "out of memory");
     state->setting = setting;
     return state;
 }
@@ -26,14 +26,14 @@ static void *open_client(const struct setting *setting) {
                   REPLY_OK &&
               reply_client_set_base_url(state->client, setting->base_url, NULL) == REPLY_OK &&
               reply_client_set_ca_file(state->client, setting->ca_file, NULL) == REPLY_OK,
-          "the library cannot begin");
+          "cannot create the client");
     return state;
 }
 
 static void *open_many(const struct setting *setting) {
     struct state *state = open_client(setting);
     check(reply_client_set_max_concurrency(state->client, IN_FLIGHT, NULL) == REPLY_OK,
-          "the library cannot begin");
+          "cannot create the client");
     return state;
 }
 
@@ -43,10 +43,10 @@ static void close_state(void *context) {
     free(state);
 }
 
-static void take(reply_sequence_contact *contact, int64_t contact_id) {
+static void check_contact(reply_sequence_contact *contact, int64_t contact_id) {
     check(contact != NULL && contact->contact_id == contact_id &&
               contact->sequence_id == SEQUENCE_ID,
-          "the library has not got its contact");
+          "the library did not get the contact");
     reply_sequence_contact_free(contact);
 }
 
@@ -61,7 +61,7 @@ static void run_one_by_one(void *context, size_t count) {
         check(reply_get_sequence_contact(state->client, SEQUENCE_ID, contact_id, &contact,
                                          &error) == REPLY_OK,
               error.message);
-        take(contact, contact_id);
+        check_contact(contact, contact_id);
     }
 }
 
@@ -82,7 +82,7 @@ static void run_threads(void *context, size_t count) {
     struct share share = {context, count / THREAD_COUNT};
     pthread_t threads[THREAD_COUNT];
     for (size_t i = 0; i < THREAD_COUNT; i++) {
-        check(pthread_create(&threads[i], NULL, run_share, &share) == 0, "no thread can be made");
+        check(pthread_create(&threads[i], NULL, run_share, &share) == 0, "cannot create a thread");
     }
     for (size_t i = 0; i < THREAD_COUNT; i++) {
         pthread_join(threads[i], NULL);
@@ -91,11 +91,11 @@ static void run_threads(void *context, size_t count) {
 
 /* ---- Many at a time ---- */
 
-static int take_one_of_many(size_t index, reply_result result, reply_sequence_contact *contact,
-                            const reply_error *error, void *user_data) {
+static int on_contact(size_t index, reply_result result, reply_sequence_contact *contact,
+                      const reply_error *error, void *user_data) {
     const struct state *state = user_data;
     check(result == REPLY_OK, error->message);
-    take(contact, state->setting->contact_ids[index]);
+    check_contact(contact, state->setting->contact_ids[index]);
     return 0;
 }
 
@@ -103,11 +103,11 @@ static void run_many(void *context, size_t count) {
     struct state *state = context;
     reply_error error;
     check(reply_get_sequence_contacts(state->client, SEQUENCE_ID, state->setting->contact_ids,
-                                      count, take_one_of_many, state, &error) == REPLY_OK,
+                                      count, on_contact, state, &error) == REPLY_OK,
           error.message);
 }
 
-/* ---- Decode alone ---- */
+/* ---- Decoding only ---- */
 
 static void run_decode(void *context, size_t count) {
     const struct state *state = context;
@@ -117,7 +117,7 @@ static void run_decode(void *context, size_t count) {
         check(reply_decode_sequence_contact(state->setting->json, state->setting->json_length,
                                             &contact, &error) == REPLY_OK,
               error.message);
-        take(contact, EXAMPLE_CONTACT_ID);
+        check_contact(contact, EXAMPLE_CONTACT_ID);
     }
 }
 

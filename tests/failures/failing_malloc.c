@@ -1,6 +1,5 @@
-/* failing_malloc.c - the C library's allocation functions, which fail when a test says so. They
- * stand in the test program, where the dynamic linker finds them before the C library's for every
- * library of the process. */
+/* failing_malloc.c - replacements for the allocation functions. The dynamic linker finds them in
+ * the test program before the C library's, for every library of the process. */
 #include "failures/failing_malloc.h"
 
 #include <errno.h>
@@ -9,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The real functions by their other names, AddressSanitizer's or glibc's. */
+/* The real functions, by the names that AddressSanitizer or glibc gives them. */
 #if defined(__has_feature)
 #if __has_feature(address_sanitizer)
 #define REAL(name) __interceptor_##name
@@ -24,49 +23,52 @@ extern void *REAL(realloc)(void *block, size_t size);
 extern void REAL(free)(void *block);
 
 static _Thread_local bool is_armed;
-static _Thread_local bool fails_for_ever;
-static _Thread_local long fails_at;
-static _Thread_local long count;
-static atomic_long live;
+static _Thread_local bool is_permanent;
+static _Thread_local long failing_index; /* from 1; 0 if none */
+static _Thread_local long allocation_count;
+static atomic_long live_count;
 
-void failing_malloc_arm(long nth, bool is_for_ever) {
-    count = 0;
-    fails_at = nth;
-    fails_for_ever = is_for_ever;
+void failing_malloc_arm(long nth, bool fails_from_nth_on) {
+    allocation_count = 0;
+    failing_index = nth;
+    is_permanent = fails_from_nth_on;
     is_armed = true;
 }
 
 long failing_malloc_disarm(void) {
     is_armed = false;
-    return count;
+    return allocation_count;
 }
 
 long failing_malloc_live(void) {
-    return live;
+    return live_count;
 }
 
 static bool fails(void) {
-    if (is_armed) {
-        count++;
-        if (fails_at > 0 && (count == fails_at || (fails_for_ever && count > fails_at))) {
-            errno = ENOMEM;
-            return true;
-        }
+    if (!is_armed) {
+        return false;
     }
-    return false;
+    allocation_count++;
+    const bool is_failing =
+        failing_index > 0 &&
+        (allocation_count == failing_index || (is_permanent && allocation_count > failing_index));
+    if (is_failing) {
+        errno = ENOMEM;
+    }
+    return is_failing;
 }
 
-static void *counted(void *block) {
-    atomic_fetch_add(&live, block != NULL);
+static void *count_block(void *block) {
+    atomic_fetch_add(&live_count, block != NULL);
     return block;
 }
 
 void *malloc(size_t size) {
-    return fails() ? NULL : counted(REAL(malloc)(size));
+    return fails() ? NULL : count_block(REAL(malloc)(size));
 }
 
 void *calloc(size_t number, size_t size) {
-    return fails() ? NULL : counted(REAL(calloc)(number, size));
+    return fails() ? NULL : count_block(REAL(calloc)(number, size));
 }
 
 void *realloc(void *block, size_t size) {
@@ -74,11 +76,11 @@ void *realloc(void *block, size_t size) {
         return NULL;
     }
     void *larger = REAL(realloc)(block, size);
-    atomic_fetch_add(&live, block == NULL && larger != NULL);
+    atomic_fetch_add(&live_count, block == NULL && larger != NULL);
     return larger;
 }
 
-/* AddressSanitizer's own does not come by malloc. */
+/* AddressSanitizer's strdup does not call malloc. */
 char *strdup(const char *text) {
     const size_t size = strlen(text) + 1;
     char *copy = malloc(size);
@@ -86,6 +88,6 @@ char *strdup(const char *text) {
 }
 
 void free(void *block) {
-    atomic_fetch_sub(&live, block != NULL);
+    atomic_fetch_sub(&live_count, block != NULL);
     REAL(free)(block);
 }

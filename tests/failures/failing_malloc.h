@@ -1,18 +1,18 @@
-/* failing_malloc.h - the C library's allocation functions, which fail when a test says so. Only the
- * calling thread's allocations count and fail. */
+/* failing_malloc.h - the C library's allocation functions, which fail when a test asks for it. Only
+ * the calling thread's allocations are counted and fail. */
 #ifndef REPLYIO_FAILING_MALLOC_H
 #define REPLYIO_FAILING_MALLOC_H
 
 #include <stdbool.h>
 
-/* Makes the nth allocation from now on fail (1 is the next one; 0: none), and where is_for_ever all
- * after it, too. */
-void failing_malloc_arm(long nth, bool is_for_ever);
+/* Starts counting. The nth allocation from now on fails (1 is the next one, 0 is none), and all
+ * later ones if fails_from_nth_on is true. */
+void failing_malloc_arm(long nth, bool fails_from_nth_on);
 
-/* Ends that. Returns how many allocations there were since it began. */
+/* Stops counting. Returns the number of allocations since failing_malloc_arm. */
 long failing_malloc_disarm(void);
 
-/* How many blocks the process has, of all threads. */
+/* Returns the number of blocks that the process has allocated, in all threads. */
 long failing_malloc_live(void);
 
 #endif

@@ -1,5 +1,4 @@
-/* scenarios.c - the public calls, each as a scenario in which something underneath is made to fail.
- */
+/* scenarios.c - the scenarios and their server. */
 #include "failures/scenarios.h"
 
 #include <setjmp.h>
@@ -27,7 +26,7 @@ static reply_result run_base_url(reply_client *client, reply_error *error) {
     return reply_client_set_base_url(client, "https://example.com:8443/api/v4/", error);
 }
 
-static reply_result run_bad_base_url(reply_client *client, reply_error *error) {
+static reply_result run_http_base_url(reply_client *client, reply_error *error) {
     return reply_client_set_base_url(client, "http://example.com/v4", error);
 }
 
@@ -47,7 +46,7 @@ static reply_result run_proxy(reply_client *client, reply_error *error) {
     return reply_client_set_proxy(client, "http://user:password@127.0.0.1:3128", error);
 }
 
-bool (*scenario_tolerates)(const reply_error *error);
+bool (*scenario_is_expected_error)(const reply_error *error);
 
 static void check_contact(const reply_sequence_contact *contact, int64_t contact_id) {
     assert_int_equal(contact->contact_id, contact_id);
@@ -105,7 +104,7 @@ static reply_result run_not_found(reply_client *client, reply_error *error) {
     return fetch(client, 404, error);
 }
 
-/* A proxy that refuses to connect: what is set up for it and for TLS is set up. */
+/* The proxy rejects CONNECT, but libcurl sets up the proxy and TLS first. */
 static reply_result run_proxied_fetch(reply_client *client, reply_error *error) {
     if (reply_client_set_base_url(client, "https://api.example.invalid/v4", error) != REPLY_OK ||
         reply_client_set_proxy(client, base_url, error) != REPLY_OK ||
@@ -115,49 +114,49 @@ static reply_result run_proxied_fetch(reply_client *client, reply_error *error) 
     return fetch(client, 12345, error);
 }
 
-enum { MANY = 12 };
+enum { CONTACT_COUNT = 12 };
 
 struct deliveries {
-    int times[MANY];
-    int no_memory;
+    int counts[CONTACT_COUNT]; /* by index */
+    int error_count;
 };
 
 static int on_contact(size_t index, reply_result result, reply_sequence_contact *contact,
                       const reply_error *error, void *user_data) {
     struct deliveries *deliveries = user_data;
-    deliveries->times[index]++;
+    deliveries->counts[index]++;
     assert_int_equal(error->result, result);
     if (result == REPLY_OK) {
         check_contact(contact, (int64_t)index + 1);
     } else {
-        assert_true(result == REPLY_ERROR_NO_MEMORY || scenario_tolerates(error));
+        assert_true(result == REPLY_ERROR_NO_MEMORY || scenario_is_expected_error(error));
         assert_null(contact);
-        deliveries->no_memory++;
+        deliveries->error_count++;
     }
     reply_sequence_contact_free(contact);
     return 0;
 }
 
 static reply_result run_many(reply_client *client, reply_error *error) {
-    int64_t ids[MANY];
+    int64_t ids[CONTACT_COUNT];
     struct deliveries deliveries = {0};
-    for (int i = 0; i < MANY; i++) {
+    for (int i = 0; i < CONTACT_COUNT; i++) {
         ids[i] = i + 1;
     }
-    const reply_result result =
-        reply_get_sequence_contacts(client, 100, ids, MANY, on_contact, &deliveries, error);
-    for (int i = 0; i < MANY; i++) {
-        assert_int_equal(deliveries.times[i], 1);
+    const reply_result result = reply_get_sequence_contacts(client, 100, ids, CONTACT_COUNT,
+                                                            on_contact, &deliveries, error);
+    for (int i = 0; i < CONTACT_COUNT; i++) {
+        assert_int_equal(deliveries.counts[i], 1);
     }
-    /* Where only some could not be had, the call itself has gone well. */
-    assert_true(result == REPLY_OK || deliveries.no_memory > 0);
+    /* The call itself can succeed although some contacts failed. */
+    assert_true(result == REPLY_OK || deliveries.error_count > 0);
     return result;
 }
 
 const struct scenario scenarios[] = {
     {"create", false, run_create, REPLY_OK},
     {"set_base_url", true, run_base_url, REPLY_OK},
-    {"set_base_url to plain http", true, run_bad_base_url, REPLY_ERROR_INVALID_ARGUMENT},
+    {"set_base_url to plain http", true, run_http_base_url, REPLY_ERROR_INVALID_ARGUMENT},
     {"set_user_agent", true, run_user_agent, REPLY_OK},
     {"add_header", true, run_header, REPLY_OK},
     {"set_ca_file", true, run_ca_file, REPLY_OK},
@@ -165,8 +164,8 @@ const struct scenario scenarios[] = {
     {"decode", false, run_decode, REPLY_OK},
     {"fetch", true, run_fetch, REPLY_OK},
     {"second fetch", true, run_second_fetch, REPLY_OK},
-    {"fetch of a contact that is not there", true, run_not_found, REPLY_ERROR_NOT_FOUND},
-    {"fetch through a proxy that refuses", true, run_proxied_fetch, REPLY_ERROR_NETWORK},
+    {"fetch of a missing contact", true, run_not_found, REPLY_ERROR_NOT_FOUND},
+    {"fetch through a rejecting proxy", true, run_proxied_fetch, REPLY_ERROR_NETWORK},
     {"many", true, run_many, REPLY_OK},
 };
 

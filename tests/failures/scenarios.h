@@ -1,5 +1,4 @@
-/* scenarios.h - the public calls, each as a scenario in which something underneath is made to fail.
- */
+/* scenarios.h - the public calls, as scenarios for tests in which the layers below them fail. */
 #ifndef REPLYIO_SCENARIOS_H
 #define REPLYIO_SCENARIOS_H
 
@@ -8,24 +7,25 @@
 
 #include "replyio.h"
 
-/* A call. It checks what comes out, and that each of many contacts is delivered once. */
+/* One call. run checks the call's output: contacts, errors, and that each contact of many is
+ * delivered once. */
 struct scenario {
     const char *name;
     bool needs_client;
     reply_result (*run)(reply_client *client, reply_error *error);
-    reply_result expected; /* where nothing fails */
+    reply_result expected; /* if nothing fails */
 };
 
 extern const struct scenario scenarios[];
 extern const size_t scenario_count;
 
-/* A client for the scenarios that need one. */
+/* Creates a client for a scenario that needs one. The caller destroys it. */
 reply_client *scenario_create_client(void);
 
-/* Whether an error other than NO_MEMORY is right for what was made to fail. Set by the test. */
-extern bool (*scenario_tolerates)(const reply_error *error);
+/* Returns true if an error other than NO_MEMORY is right for the failure. The test sets it. */
+extern bool (*scenario_is_expected_error)(const reply_error *error);
 
-/* Runs tests with the server that the scenarios need. */
+/* Runs a group of tests with the server that the scenarios need. Returns the group's result. */
 int scenarios_run_group(int (*run_group)(void));
 
 #endif

@@ -1,5 +1,5 @@
-/* test_atfork_failure.c - a process in which the library cannot ask to be told of forks, for lack
- * of memory when it was loaded: what would need that says so, and the rest works. */
+/* test_atfork_failure.c - a process in which pthread_atfork was out of memory when the library was
+ * loaded. Functions that depend on it must fail, and all others must work. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -20,7 +20,7 @@ int __wrap_pthread_atfork(void (*prepare)(void), void (*parent)(void), void (*ch
     return ENOMEM;
 }
 
-static void creates_no_client(void **state) {
+static void test_client_is_not_created(void **state) {
     reply_error error;
     reply_client *client = (reply_client *)&error;
     (void)state;
@@ -34,8 +34,8 @@ static void creates_no_client(void **state) {
     "\",\"status\":\"Active\",\"currentStep\":3,\"addingDate\":\"\","                              \
     "\"isOptedOut\":true}"
 
-/* Only cJSON, which decodes escapes, needs the lock. */
-static void decodes_what_has_no_escapes(void **state) {
+/* Decoding needs the lock only for escapes, which cJSON decodes. */
+static void test_only_escapes_are_not_decoded(void **state) {
     reply_sequence_contact *contact = NULL;
     (void)state;
     assert_int_equal(
@@ -50,7 +50,7 @@ static void decodes_what_has_no_escapes(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(creates_no_client),
-                                       cmocka_unit_test(decodes_what_has_no_escapes)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_client_is_not_created),
+                                       cmocka_unit_test(test_only_escapes_are_not_decoded)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

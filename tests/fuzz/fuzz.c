@@ -1,4 +1,4 @@
-/* fuzz.c - what the fuzz targets share. */
+/* fuzz.c - checks for the fuzz targets. */
 #include "fuzz.h"
 
 #include <stdio.h>
@@ -8,7 +8,7 @@
 #include "base/text.h"
 
 _Noreturn void fuzz_fail(const char *claim, const char *file, int line) {
-    fprintf(stderr, "%s:%d: does not hold: %s\n", file, line, claim);
+    fprintf(stderr, "%s:%d: check failed: %s\n", file, line, claim);
     abort();
 }
 

@@ -1,5 +1,4 @@
-/* fuzz_datetime.c - any text to the readers of dates: a date that is read formats back to the same
- * instant. */
+/* fuzz_datetime.c - any text as a date. A parsed date must format back to the same time. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,7 +18,7 @@ static void check_rfc3339(const char *text) {
     reply_datetime datetime;
     reply_datetime again;
     char formatted[64];
-    datetime_read(text, &datetime);
+    datetime_parse(text, &datetime);
     FUZZ_CHECK(datetime.text == text);
     if (!datetime.has_time) {
         FUZZ_CHECK(datetime.unix_seconds == 0 && datetime.nanoseconds == 0 &&
@@ -31,12 +30,12 @@ static void check_rfc3339(const char *text) {
                (datetime.has_utc_offset || datetime.utc_offset_seconds == 0));
     const struct tm civil = civil_of(datetime.unix_seconds);
     if (civil.tm_year < -1900 || civil.tm_year > 9999 - 1900) {
-        return; /* an offset moved it out of the four digits that can be written */
+        return; /* the offset moved the year beyond four digits */
     }
     snprintf(formatted, sizeof formatted, "%04d-%02d-%02dT%02d:%02d:%02d.%09dZ",
              civil.tm_year + 1900, civil.tm_mon + 1, civil.tm_mday, civil.tm_hour, civil.tm_min,
              civil.tm_sec, (int)datetime.nanoseconds);
-    datetime_read(formatted, &again);
+    datetime_parse(formatted, &again);
     FUZZ_CHECK(again.has_time && again.unix_seconds == datetime.unix_seconds &&
                again.nanoseconds == datetime.nanoseconds);
 }
@@ -44,12 +43,11 @@ static void check_rfc3339(const char *text) {
 static void check_http_date(const char *text) {
     int64_t unix_seconds = 0;
     char formatted[64];
-    if (datetime_read_http_date(text, &unix_seconds)) {
+    if (datetime_parse_http_date(text, &unix_seconds)) {
         const struct tm civil = civil_of(unix_seconds);
         FUZZ_CHECK(strftime(formatted, sizeof formatted, "%d %b %Y %H:%M:%S GMT", &civil) > 0);
-        /* The day's name is not checked against the date; a leap second is the second after it;
-         * strftime writes no leading zeros.
-         */
+        /* The weekday is not checked, a leap second becomes the second after it, and strftime
+         * writes years without leading zeros. */
         FUZZ_CHECK(civil.tm_year + 1900 < 1000 || strcmp(formatted, text + 5) == 0 ||
                    strstr(text, ":60") != NULL);
     }

@@ -1,5 +1,5 @@
-/* fuzz_decode.c - any bytes to the decoder: a contact that comes out holds only sound strings, and
- * its json decodes to the same one. */
+/* fuzz_decode.c - any bytes as a contact. A decoded contact must have valid strings only, and its
+ * json must decode to the same contact. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -70,7 +70,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     reply_sequence_contact *contact = NULL;
     reply_sequence_contact *again = NULL;
     reply_error error;
-    /* At its exact size, so that a read past the end is seen. */
+    /* A copy of the exact size, so that AddressSanitizer reports a read past the end. */
     char *text = malloc(size > 0 ? size : 1);
     FUZZ_CHECK(text != NULL);
     if (size > 0) {

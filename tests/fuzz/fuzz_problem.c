@@ -1,20 +1,20 @@
-/* fuzz_problem.c - any bytes to the reader of problem documents: what it tells is short, sound
- * text, without the key. */
+/* fuzz_problem.c - any bytes as a problem document. Code and detail must be short, printable text
+ * without the key. */
 #include <stdlib.h>
 #include <string.h>
 
-#include "decode/contact.h"
+#include "decode/problem.h"
 #include "fuzz.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     static const char key[] = "k3y-Secret";
-    struct decode_problem problem;
+    struct problem problem;
     char *text = malloc(size > 0 ? size : 1);
     FUZZ_CHECK(text != NULL);
     if (size > 0) {
         memcpy(text, data, size);
     }
-    decode_problem(text, size, key, &problem);
+    problem_decode(text, size, key, &problem);
     free(text);
     FUZZ_CHECK(memchr(problem.code, '\0', sizeof problem.code) != NULL &&
                memchr(problem.detail, '\0', sizeof problem.detail) != NULL);

@@ -1,6 +1,6 @@
-/* fuzz_response.c - any bytes as a whole response, through the real transport: the call ends in
- * time, with a contact that is the one asked for or with a sound error. A thread on loopback
- * answers each connection with the bytes and closes it. */
+/* fuzz_response.c - any bytes as a whole response, through the real transport. The call must end in
+ * time, with the requested contact or with a valid error. A thread on loopback sends the bytes on
+ * each connection and closes it. */
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <pthread.h>
@@ -13,14 +13,14 @@
 #include "replyio.h"
 
 static struct {
-    int listener; /* 0: not begun */
+    int listener; /* 0: not started */
     char url[64];
-    pthread_mutex_t lock; /* guards the answer */
-    const uint8_t *answer;
+    pthread_mutex_t lock; /* guards the response */
+    const uint8_t *response;
     size_t size;
 } server = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
-static void answer(int connection) {
+static void respond(int connection) {
     char request[4096];
     size_t length = 0;
     while (length < sizeof request - 1) {
@@ -37,7 +37,7 @@ static void answer(int connection) {
     pthread_mutex_lock(&server.lock);
     for (size_t sent = 0; sent < server.size;) {
         const ssize_t written =
-            send(connection, server.answer + sent, server.size - sent, MSG_NOSIGNAL);
+            send(connection, server.response + sent, server.size - sent, MSG_NOSIGNAL);
         if (written <= 0) {
             break;
         }
@@ -51,7 +51,7 @@ static void *serve(void *unused) {
     for (;;) {
         const int connection = accept(server.listener, NULL, NULL);
         if (connection >= 0) {
-            answer(connection);
+            respond(connection);
             shutdown(connection, SHUT_WR);
             close(connection);
         }
@@ -59,7 +59,7 @@ static void *serve(void *unused) {
     return NULL;
 }
 
-static void begin_server(void) {
+static void start_server(void) {
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t length = sizeof address;
     pthread_t thread;
@@ -82,11 +82,11 @@ static reply_client *create_client(void) {
     return client;
 }
 
-/* Sets what is answered from now on; waits for an answer that is being sent, whose bytes the caller
- * may free afterwards. */
-static void set_answer(const uint8_t *bytes, size_t size) {
+/* Sets the response to the next requests. Waits until the previous response has been sent: the
+ * caller may then free its bytes. */
+static void set_response(const uint8_t *bytes, size_t size) {
     pthread_mutex_lock(&server.lock);
-    server.answer = bytes;
+    server.response = bytes;
     server.size = size;
     pthread_mutex_unlock(&server.lock);
 }
@@ -106,12 +106,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     reply_sequence_contact *contact = NULL;
     reply_error error;
     if (server.listener == 0) {
-        begin_server();
+        start_server();
     }
     if (client == NULL) {
         client = create_client();
     }
-    set_answer(data, size);
+    set_response(data, size);
     const reply_result result = reply_get_sequence_contact(client, 100, 12345, &contact, &error);
     if (result == REPLY_OK) {
         FUZZ_CHECK(contact->contact_id == 12345 && contact->sequence_id == 100 &&
@@ -123,9 +123,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     }
     reply_sequence_contact_free(contact);
     if (result == REPLY_ERROR_RATE_LIMITED) {
-        reply_client_destroy(client); /* its gate is closed, perhaps for a day */
+        reply_client_destroy(client); /* its gate is closed, possibly for a day */
         client = NULL;
     }
-    set_answer(NULL, 0);
+    set_response(NULL, 0);
     return 0;
 }

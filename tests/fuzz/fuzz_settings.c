@@ -1,6 +1,6 @@
-/* fuzz_settings.c - any text to the setters: what is refused is said so, and no header that is
- * accepted can break out of its line. The first byte chooses the setter; a line feed parts a
- * header's name from its value. */
+/* fuzz_settings.c - any text as a setting. A rejection must have a valid error, and an accepted
+ * header must be one line. The first byte selects the setter, and a newline separates a header's
+ * name from its value. */
 #include <stdlib.h>
 #include <string.h>
 

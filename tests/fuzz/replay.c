@@ -1,6 +1,5 @@
-/* replay.c - runs a fuzz target on files, and on the files in folders, that are named as arguments:
- * no fuzzing compiler is needed.
- */
+/* replay.c - runs a fuzz target on the files and directories in its arguments, without a fuzzing
+ * compiler. */
 #include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,9 +27,10 @@ static void replay(const char *path) {
         replay_file(path);
         return;
     }
-    DIR *folder = opendir(path);
-    FUZZ_CHECK(folder != NULL);
-    for (const struct dirent *entry = readdir(folder); entry != NULL; entry = readdir(folder)) {
+    DIR *directory = opendir(path);
+    FUZZ_CHECK(directory != NULL);
+    for (const struct dirent *entry = readdir(directory); entry != NULL;
+         entry = readdir(directory)) {
         char inner[4096];
         if (entry->d_name[0] != '.') {
             FUZZ_CHECK((size_t)snprintf(inner, sizeof inner, "%s/%s", path, entry->d_name) <
@@ -38,7 +38,7 @@ static void replay(const char *path) {
             replay(inner);
         }
     }
-    closedir(folder);
+    closedir(directory);
 }
 
 int main(int argc, char **argv) {

@@ -1,21 +1,25 @@
 #!/bin/sh
-# run.sh [SECONDS]: builds the fuzz targets with clang under AddressSanitizer and UndefinedBehaviorSanitizer, runs each for so long (8 by
-# default) from its seeds, and prints how often it was executed. BUILD_DIR names the build folder. What is found stays below it.
+# run.sh [SECONDS] - builds the fuzz targets with clang, AddressSanitizer and
+# UndefinedBehaviorSanitizer, runs each for SECONDS (default: 8) from its seeds, and prints the
+# number of executions. BUILD_DIR is the build directory, where findings are kept.
 set -eu
 root=$(CDPATH='' cd -- "$(dirname -- "$0")/../.." && pwd)
 build=${BUILD_DIR:-$root/build/fuzz}
 seconds=${1:-8}
 
 . "$root/examples/install_packages.sh"
-install_packages clang libclang-rt-14-dev cmake make pkg-config libcurl4-openssl-dev libcjson-dev libcmocka-dev
+install_packages clang libclang-rt-14-dev cmake make pkg-config libcurl4-openssl-dev \
+    libcjson-dev libcmocka-dev
 
 CC=clang cmake -S "$root" -B "$build" -DREPLYIO_FUZZ=ON -DREPLYIO_BUILD_EXAMPLES=OFF \
-    -DCMAKE_C_FLAGS="-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all" >/dev/null
+    -DCMAKE_C_FLAGS="-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all" \
+    >/dev/null
 for target in decode problem datetime settings response; do
     cmake --build "$build" --target "fuzz_$target" >/dev/null
     mkdir -p "$build/$target"
-    if ! "$build/tests/fuzz_$target" -max_total_time="$seconds" -print_final_stats=1 -artifact_prefix="$build/$target-" \
-        "$build/$target" "$root/tests/fixtures/fuzz/$target" >"$build/$target.log" 2>&1; then
+    if ! "$build/tests/fuzz_$target" -max_total_time="$seconds" -print_final_stats=1 \
+        -artifact_prefix="$build/$target-" "$build/$target" "$root/tests/fixtures/fuzz/$target" \
+        >"$build/$target.log" 2>&1; then
         cat "$build/$target.log"
         exit 1
     fi

@@ -1,4 +1,5 @@
-# cdef.py LIBRARY CDEF ABI_LIST: the installed declarations, unedited, serve Python's cffi: layout as in the list, and a contact decoded.
+# cdef.py LIBRARY CDEF ABI_LIST: loads the installed declarations into Python's cffi, compares the
+# layout with the list, and decodes a contact.
 import re
 import sys
 
@@ -10,9 +11,10 @@ with open(cdef) as file:
     ffi.cdef(file.read())
 reply = ffi.dlopen(library)
 
+LINE = re.compile(r"(\w+)(?:\.(\w+))?(?: = (\d+))?(?: offset (\d+))?(?: size (\d+))?$")
 with open(abi_list) as file:
     for line in file:
-        name, member, *numbers = re.match(r"(\w+)(?:\.(\w+))?(?: = (\d+))?(?: offset (\d+))?(?: size (\d+))?$", line).groups()
+        name, member, *numbers = LINE.match(line).groups()
         value, offset, size = (number and int(number) for number in numbers)
         if value is not None:
             assert getattr(reply, name) == value, line
@@ -21,11 +23,11 @@ with open(abi_list) as file:
         else:
             assert ffi.offsetof(name, member) == offset, line
 
-text = b'{"contactId": 9007199254740993, "sequenceId": 100, "status": "Active", "currentStep": 2, ' \
-       b'"addingDate": "2024-03-08T10:00:00+00:00", "isOptedOut": true}'
+text = b'{"contactId": 9007199254740993, "sequenceId": 100, "status": "Active", ' \
+       b'"currentStep": 2, "addingDate": "2024-03-08T10:00:00+00:00", "isOptedOut": true}'
 contact = ffi.new("reply_sequence_contact **")
 error = ffi.new("reply_error *")
 assert reply.reply_decode_sequence_contact(text, len(text), contact, error) == reply.REPLY_OK
-print(ffi.string(reply.reply_version()).decode(), contact[0].contact_id, ffi.string(contact[0].status_text).decode(),
-      contact[0].is_opted_out)
+print(ffi.string(reply.reply_version()).decode(), contact[0].contact_id,
+      ffi.string(contact[0].status_text).decode(), contact[0].is_opted_out)
 reply.reply_sequence_contact_free(contact[0])

@@ -1,5 +1,4 @@
-/* consumer.c - a program that uses the installed library; in what C and C++ have in common, since
- * it is compiled as both. */
+/* consumer.c - a program that uses the installed library. It is valid C and C++. */
 #include <inttypes.h>
 #include <replyio.h>
 #include <stdio.h>

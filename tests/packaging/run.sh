@@ -1,7 +1,8 @@
 #!/bin/sh
-# run.sh SOURCE: installs the library of the folder SOURCE, shared and static, and uses it in every way that the README names, and more:
-# each way as C99, C11, C17, C++11 and C++20, with warnings as errors, run, and its output compared. What is installed is compared with
-# lists in tests/fixtures.
+# run.sh SOURCE: installs the library from the directory SOURCE, shared and static, and uses it in
+# every way that the README describes. Each way compiles a program as C99, C11, C17, C++11 and
+# C++20, with warnings as errors, runs it and compares its output. The installed files are compared
+# with lists in tests/fixtures.
 set -eu
 source=$(CDPATH='' cd -- "$1" && pwd)
 here=$source/tests/packaging
@@ -16,7 +17,7 @@ failed=0
 
 # ---- Helpers ----
 
-# check NAME COMMAND...: the command succeeds. Its output is shown only if it fails.
+# check NAME COMMAND...: runs a command that must succeed. Shows its output only if it fails.
 check() {
     checked=$1
     shift
@@ -30,29 +31,30 @@ check() {
 }
 not() { ! "$@"; }
 
-# says TEXT COMMAND...: the command prints that.
-says() {
+# prints TEXT COMMAND...: succeeds if the command prints exactly the text.
+prints() {
     text=$1
     shift
     output=$("$@")
     echo "expected \"$text\", printed \"$output\""
     [ "$output" = "$text" ]
 }
-consumer_says="0.1.0: contact 12345 is Active"
+consumer_output="0.1.0: contact 12345 is Active"
 
-build() { # FOLDER CMAKE_ARGUMENT...
-    folder=$1
+build() { # DIRECTORY CMAKE_ARGUMENT...
+    directory=$1
     shift
-    cmake -B "$folder" "$@" && cmake --build "$folder" -j "$(getconf _NPROCESSORS_ONLN)"
+    cmake -B "$directory" "$@" && cmake --build "$directory" -j "$(getconf _NPROCESSORS_ONLN)"
 }
 
 languages="c99 c11 c17 c++11 c++20"
-if ! { echo 'int main() {}' >"$work/probe.cpp" && $cxx "$work/probe.cpp" -o "$work/probe" 2>/dev/null; }; then
-    echo "skipped: C++, without a compiler that builds it"
+echo 'int main() {}' >"$work/probe.cpp"
+if ! $cxx "$work/probe.cpp" -o "$work/probe" 2>/dev/null; then
+    echo "skipped: C++, without a compiler for it"
     languages="c99 c11 c17"
 fi
 
-# compile PROGRAM LANGUAGE FLAG...: the consumer, by a plain compiler.
+# compile PROGRAM LANGUAGE FLAG...: compiles the consumer without a build system.
 compile() {
     program=$1
     language=$2
@@ -60,8 +62,8 @@ compile() {
     compiler=$cc
     kind=c
     case $language in c++*) compiler=$cxx kind=c++ ;; esac
-    $compiler -std="$language" -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wundef -Werror -x "$kind" "$here/consumer.c" -x none \
-        -o "$program" "$@"
+    $compiler -std="$language" -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wundef -Werror \
+        -x "$kind" "$here/consumer.c" -x none -o "$program" "$@"
 }
 
 use_by_compiler() { # NAME FLAG...
@@ -69,34 +71,37 @@ use_by_compiler() { # NAME FLAG...
     shift
     for language in $languages; do
         check "$name, $language: compile" compile "$work/program" "$language" "$@"
-        check "$name, $language: run" says "$consumer_says" env LD_LIBRARY_PATH="$library_path" "$work/program"
+        check "$name, $language: run" prints "$consumer_output" \
+            env LD_LIBRARY_PATH="$library_path" "$work/program"
     done
 }
 
-use_by_cmake() { # NAME FOLDER CMAKE_ARGUMENT...
+use_by_cmake() { # NAME DIRECTORY CMAKE_ARGUMENT...
     name=$1
-    folder=$2
+    directory=$2
     shift 2
-    check "$name: build" build "$folder" -S "$here" "$@"
+    check "$name: build" build "$directory" -S "$here" "$@"
     for language in $languages; do
-        check "$name, $language: run" says "$consumer_says" "$folder/consumer_$(echo "$language" | sed 's/++/xx/')"
+        check "$name, $language: run" prints "$consumer_output" \
+            "$directory/consumer_$(echo "$language" | sed 's/++/xx/')"
     done
 }
 
-lists_the_same() { # LIST: the installed files
+# installed_files_are LIST: succeeds if the installed files are those of the list.
+installed_files_are() {
     (cd "$prefix" && find . -type f -o -type l) | sed 's,^\./,,' | LC_ALL=C sort | diff "$1" -
 }
 
-# No text file that is installed knows where it was built or installed.
-knows_no_place() { not grep -rIlF -e "$source" -e "$work" "$prefix"; }
+# No installed text file may contain a path of the build, because the tree can be moved.
+is_relocatable() { not grep -rIlF -e "$source" -e "$work" "$prefix"; }
 
-# ---- Installed trees: shared and static, each moved after its installation ----
+# ---- Installed trees: shared and static, both moved after the installation ----
 
 for kind in shared static; do
     shared=OFF
     [ $kind = static ] || shared=ON
-    check "$kind: build" build "$work/$kind" -S "$source" -DBUILD_SHARED_LIBS=$shared -DREPLYIO_BUILD_TESTS=OFF \
-        -DCMAKE_INSTALL_PREFIX="$work/first" -DCMAKE_INSTALL_LIBDIR=lib
+    check "$kind: build" build "$work/$kind" -S "$source" -DBUILD_SHARED_LIBS=$shared \
+        -DREPLYIO_BUILD_TESTS=OFF -DCMAKE_INSTALL_PREFIX="$work/first" -DCMAKE_INSTALL_LIBDIR=lib
     check "$kind: install" cmake --install "$work/$kind"
     prefix=$work/moved/$kind
     mkdir -p "$work/moved"
@@ -104,23 +109,25 @@ for kind in shared static; do
     library_path=
     [ $kind = static ] || library_path=$prefix/lib
 
-    check "$kind: the installed files" lists_the_same "$fixtures/installed_$kind.txt"
-    check "$kind: no path of the build" knows_no_place
+    check "$kind: the installed files" installed_files_are "$fixtures/installed_$kind.txt"
+    check "$kind: no path of the build" is_relocatable
     check "$kind: the licence" cmp "$source/LICENSE" "$prefix/share/doc/replyio/LICENSE"
-    check "$kind: the example program" says "get_sequence_contact 0.1.0" "$prefix/bin/get_sequence_contact" --version
+    check "$kind: the example program" prints "get_sequence_contact 0.1.0" \
+        "$prefix/bin/get_sequence_contact" --version
 
-    use_by_cmake "$kind, find_package" "$work/find_package_$kind" -DHOW=find_package -DCMAKE_PREFIX_PATH="$prefix"
+    use_by_cmake "$kind, find_package" "$work/find_package_$kind" -DHOW=find_package \
+        -DCMAKE_PREFIX_PATH="$prefix"
 
     links_curl() { pc --libs | grep curl; }
     pc() { PKG_CONFIG_PATH="$prefix/lib/pkgconfig" pkg-config "$@" replyio; }
-    check "$kind, pkg-config: version" says 0.1.0 pc --modversion
+    check "$kind, pkg-config: version" prints 0.1.0 pc --modversion
     if [ $kind = shared ]; then
-        check "shared, pkg-config: requires" says "" pc --print-requires
-        check "shared, pkg-config: requires privately" says "libcurl
+        check "shared, pkg-config: requires" prints "" pc --print-requires
+        check "shared, pkg-config: requires privately" prints "libcurl
 libcjson" pc --print-requires-private
-        check "shared, pkg-config: no library but our own" not links_curl
+        check "shared, pkg-config: no other library" not links_curl
     else
-        check "static, pkg-config: requires" says "libcurl
+        check "static, pkg-config: requires" prints "libcurl
 libcjson" pc --print-requires
     fi
     # The flags are separate words.
@@ -128,7 +135,7 @@ libcjson" pc --print-requires
     use_by_compiler "$kind, pkg-config" $(pc --cflags --libs)
 done
 
-# ---- The shared library by itself ----
+# ---- The shared library without a build system ----
 
 prefix=$work/moved/shared
 library_path=$prefix/lib
@@ -138,63 +145,78 @@ check "the library's name" needs "$library_path/libreplyio.so" 'SONAME.*\[librep
 check "a program needs libreplyio.so.0" needs "$work/program" 'NEEDED.*\[libreplyio\.so\.0\]'
 check "a program does not need libcurl" not needs "$work/program" 'NEEDED.*curl'
 
-# ---- Within another project ----
+# ---- In another project ----
 
 has_one_test() { (cd "$1" && ctest -N) | grep '^Total Tests: 1$'; }
-installs_only() { cmake --install "$1" --prefix "$1/installed" && says "$1/installed/$2" find "$1/installed" -type f; }
+# installs_only DIRECTORY FILE: succeeds if the file is all that the build installs.
+installs_only() {
+    cmake --install "$1" --prefix "$1/installed" &&
+        prints "$1/installed/$2" find "$1/installed" -type f
+}
 for how in add_subdirectory FetchContent; do
-    use_by_cmake "$how" "$work/$how" -DHOW=$how -DSOURCE="$source" -DCMAKE_BUILD_TYPE=Debug -DBUILD_TESTING=ON
+    use_by_cmake "$how" "$work/$how" -DHOW=$how -DSOURCE="$source" -DCMAKE_BUILD_TYPE=Debug \
+        -DBUILD_TESTING=ON
     check "$how: static by default" [ -n "$(find "$work/$how" -name libreplyio.a)" ]
-    check "$how: none of our tests" has_one_test "$work/$how"
-    check "$how: nothing of ours is installed" installs_only "$work/$how" bin/consumer_c99
+    check "$how: none of the library's tests" has_one_test "$work/$how"
+    check "$how: none of the library is installed" installs_only "$work/$how" bin/consumer_c99
 done
-use_by_cmake "FetchContent, shared" "$work/FetchContent_shared" -DHOW=FetchContent -DSOURCE="$source" -DBUILD_SHARED_LIBS=ON
-check "FetchContent, shared: shared" needs "$work/FetchContent_shared/consumer_c99" 'NEEDED.*\[libreplyio\.so\.0\]'
+use_by_cmake "FetchContent, shared" "$work/FetchContent_shared" -DHOW=FetchContent \
+    -DSOURCE="$source" -DBUILD_SHARED_LIBS=ON
+check "FetchContent, shared: shared" needs "$work/FetchContent_shared/consumer_c99" \
+    'NEEDED.*\[libreplyio\.so\.0\]'
 
-# ---- Folders that are absolute, as some systems give them ----
+# ---- Absolute installation directories, which some systems use ----
 
-check "absolute folders: configure" cmake -S "$source" -B "$work/absolute" -DREPLYIO_BUILD_TESTS=OFF -DBUILD_SHARED_LIBS=ON \
-    -DCMAKE_INSTALL_PREFIX="$work/one" -DCMAKE_INSTALL_LIBDIR="$work/two/lib" -DCMAKE_INSTALL_INCLUDEDIR="$work/three/include"
-check "absolute folders: build" cmake --build "$work/absolute"
-check "absolute folders: install" cmake --install "$work/absolute"
+check "absolute directories: configure" cmake -S "$source" -B "$work/absolute" \
+    -DREPLYIO_BUILD_TESTS=OFF -DBUILD_SHARED_LIBS=ON -DCMAKE_INSTALL_PREFIX="$work/one" \
+    -DCMAKE_INSTALL_LIBDIR="$work/two/lib" -DCMAKE_INSTALL_INCLUDEDIR="$work/three/include"
+check "absolute directories: build" cmake --build "$work/absolute"
+check "absolute directories: install" cmake --install "$work/absolute"
 library_path=$work/two/lib
 # shellcheck disable=SC2046
-use_by_compiler "absolute folders" $(PKG_CONFIG_PATH="$library_path/pkgconfig" pkg-config --cflags --libs replyio)
+use_by_compiler "absolute directories" \
+    $(PKG_CONFIG_PATH="$library_path/pkgconfig" pkg-config --cflags --libs replyio)
 
-# ---- What is missing is named, and fatal only where it is required ----
+# ---- Missing dependencies: named in the error, fatal only if required ----
 
-names_what_is_missing() { # WHAT CMAKE_ARGUMENT...
-    what=$1
+names_missing() { # DEPENDENCY CMAKE_ARGUMENT...
+    dependency=$1
     shift
     rm -rf "$work/missing"
-    not cmake -B "$work/missing" "$@" >"$work/missing.log" 2>&1 && grep "$what" "$work/missing.log" && not grep 'not found' "$work/missing.log"
+    not cmake -B "$work/missing" "$@" >"$work/missing.log" 2>&1 &&
+        grep "$dependency" "$work/missing.log" && not grep 'not found' "$work/missing.log"
 }
 no_curl=-DCMAKE_DISABLE_FIND_PACKAGE_CURL=ON
 no_cjson="-DCMAKE_DISABLE_FIND_PACKAGE_cJSON=ON -DCMAKE_DISABLE_FIND_PACKAGE_PkgConfig=ON"
 for how in "$source" "$here"; do
-    set -- -S "$how" -DHOW=find_package -DCMAKE_PREFIX_PATH="$work/moved/static" -DREPLYIO_BUILD_TESTS=OFF
-    check "without libcurl: $how" names_what_is_missing CURL "$@" $no_curl
+    set -- -S "$how" -DHOW=find_package -DCMAKE_PREFIX_PATH="$work/moved/static" \
+        -DREPLYIO_BUILD_TESTS=OFF
+    check "without libcurl: $how" names_missing CURL "$@" $no_curl
     # The arguments are separate words.
     # shellcheck disable=SC2086
-    check "without cJSON: $how" names_what_is_missing PkgConfig "$@" $no_cjson
+    check "without cJSON: $how" names_missing PkgConfig "$@" $no_cjson
 done
-check "without cJSON's CMake package" build "$work/without_package" -S "$source" -DREPLYIO_BUILD_TESTS=OFF \
-    -DCMAKE_DISABLE_FIND_PACKAGE_cJSON=ON
+check "without cJSON's CMake package" build "$work/without_package" -S "$source" \
+    -DREPLYIO_BUILD_TESTS=OFF -DCMAKE_DISABLE_FIND_PACKAGE_cJSON=ON
 
-# ---- The declarations for bindings, and the pages ----
+# ---- The declarations for bindings ----
 
 prefix=$work/moved/shared
 set -- "$prefix/lib/libreplyio.so" "$prefix/share/replyio/replyio.cdef.h" "$fixtures/abi.txt"
 if python3 -c 'import cffi' 2>/dev/null; then
-    check "the declarations in Python" says "0.1.0 9007199254740993 Active True" python3 "$here/cdef.py" "$@"
+    check "the declarations in Python" prints "0.1.0 9007199254740993 Active True" \
+        python3 "$here/cdef.py" "$@"
 else
     echo "skipped: the declarations in Python, without cffi"
 fi
 if command -v luajit >/dev/null 2>&1; then
-    check "the declarations in LuaJIT" says "0.1.0 9007199254740993 Active true" luajit "$here/cdef.lua" "$@"
+    check "the declarations in LuaJIT" prints "0.1.0 9007199254740993 Active true" \
+        luajit "$here/cdef.lua" "$@"
 else
-    echo "skipped: the declarations in LuaJIT, without it"
+    echo "skipped: the declarations in LuaJIT, without luajit"
 fi
+
+# ---- The manual pages ----
 
 names_each() { # PAGE NAME...
     page=$1
@@ -204,17 +226,19 @@ names_each() { # PAGE NAME...
     done
 }
 # shellcheck disable=SC2046
-check "each function in replyio(3)" names_each "$prefix/share/man/man3/replyio.3" $(cat "$fixtures/exported_symbols.txt")
+check "each function in replyio(3)" names_each "$prefix/share/man/man3/replyio.3" \
+    $(cat "$fixtures/exported_symbols.txt")
 # shellcheck disable=SC2046
-check "each option in get_sequence_contact(1)" names_each "$prefix/share/man/man1/get_sequence_contact.1" \
+check "each option in get_sequence_contact(1)" names_each \
+    "$prefix/share/man/man1/get_sequence_contact.1" \
     $("$prefix/bin/get_sequence_contact" --help | sed -n 's/^  -\(-[a-z-]*\).*/\1/p')
 formatter_warns() { groff -mandoc -Tutf8 -ww -z "$1" 2>&1; }
 if command -v groff >/dev/null 2>&1; then
     for page in "$prefix"/share/man/man*/*; do
-        check "${page##*/}: no warnings" says "" formatter_warns "$page"
+        check "${page##*/}: no warnings" prints "" formatter_warns "$page"
     done
 else
-    echo "skipped: warnings of the manual pages, without groff"
+    echo "skipped: the warnings of the manual pages, without groff"
 fi
 
 echo "$passed passed, $failed failed"

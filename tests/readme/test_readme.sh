@@ -1,31 +1,38 @@
 #!/bin/sh
-# test_readme.sh SOURCE: each block of code in the README, taken from the README itself, does what a reader expects of it. A block of a
-# kind that is not known here fails, so that none goes untested; a block without a kind is not code.
+# test_readme.sh SOURCE - checks that each block of the README works as it says. A block of an
+# unknown kind fails, so that each block is tested.
 set -eu
 source=$(CDPATH='' cd -- "$1" && pwd)
 cc="${CC:-cc} -std=c11 -Wall -Wextra -Wpedantic -Werror"
 work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
+# Copies of a read-only source are read-only, and cannot be deleted until they are writable.
+trap 'chmod -R u+w "$work" && rm -rf "$work"' EXIT
 unset CMAKE_PREFIX_PATH PKG_CONFIG_PATH LD_LIBRARY_PATH REPLY_API_KEY
 passed=0
 failed=0
 
-# The blocks become the files 01.c, 02.sh and so on. They are run in a copy of the source, and installed below DESTDIR.
+# The blocks become the files 01.c, 02.sh and so on. They run in a copy of the source.
 mkdir "$work/blocks" "$work/done" "$work/source"
-awk -v folder="$work/blocks" '
+awk -v directory="$work/blocks" '
     /^```/ && inside { inside = 0; close(file); next }
-    /^```/           { inside = 1; file = sprintf("%s/%02d.%s", folder, ++count, substr($0, 4)); next }
-    inside           { print >file }
-    END              { exit inside }' "$source/README.md"
+    /^```/ {
+        inside = 1
+        kind = length($0) > 3 ? substr($0, 4) : "unknown"
+        file = sprintf("%s/%02d.%s", directory, ++count, kind)
+        next
+    }
+    inside { print >file }
+    END { exit inside }' "$source/README.md"
 for part in CMakeLists.txt LICENSE README.md examples include src tests; do
     cp -R "$source/$part" "$work/source/"
 done
+chmod -R u+w "$work/source"
 cd "$work/source"
 export DESTDIR="$work/root"
 prefix=$DESTDIR/usr/local
 libraries=
 
-# ---- Each kind of block ----
+# ---- One function per kind of block ----
 
 is_whole_program() { grep -q '^int main(' "$1"; }
 first_program() {
@@ -34,15 +41,18 @@ first_program() {
     done
 }
 
-# A program asks for its key, and says so.
-runs_without_a_key() { ! LD_LIBRARY_PATH="$libraries" "$1" >"$work/output" 2>&1 && cat "$work/output" && grep -q 'API key' "$work/output"; }
+# Without a key, the program fails with a message that asks for it.
+asks_for_key() {
+    ! LD_LIBRARY_PATH="$libraries" "$1" >"$work/output" 2>&1 &&
+        cat "$work/output" && grep -q 'API key' "$work/output"
+}
 
-# Flags of pkg-config are separate words.
+# The flags of pkg-config are separate words.
 # shellcheck disable=SC2046,SC2086
 compile() { $cc "$1" $(pkg-config --cflags --libs replyio) -o "$work/a.out"; }
 
-# What is not a whole program is the callback, which the README's own call, in the text below it, uses.
-wrap() {
+# Prints a program around a callback. It makes the call that the README's text has for the callback.
+wrap_callback() {
     grep '^#include' "$(first_program)"
     cat "$1"
     echo 'int main(void) {
@@ -50,16 +60,18 @@ wrap() {
         reply_error error;
         const int64_t sequence_id = 100, contact_ids[] = {12345, 12346};
         const size_t count = sizeof contact_ids / sizeof contact_ids[0];'
+    echo 'return REPLY_ERROR_INVALID_ARGUMENT !='
     # shellcheck disable=SC2016
-    sed -n 's/^`\(reply_get_sequence_contacts([^`]*)\)`.*/        return \1 == REPLY_ERROR_INVALID_ARGUMENT ? 0 : 1;/p' README.md
+    sed -n 's/^`\(reply_get_sequence_contacts([^`]*)\)`.*/\1;/p' README.md
     echo '}'
 }
 
 c_block() {
     if is_whole_program "$1"; then
-        compile "$1" && runs_without_a_key "$work/a.out"
+        compile "$1" && asks_for_key "$work/a.out"
     else
-        wrap "$1" >"$work/wrapped.c" && compile "$work/wrapped.c" && LD_LIBRARY_PATH="$libraries" "$work/a.out"
+        wrap_callback "$1" >"$work/wrapped.c" && compile "$work/wrapped.c" &&
+            LD_LIBRARY_PATH="$libraries" "$work/a.out"
     fi
 }
 
@@ -68,14 +80,16 @@ cmake_block() {
     mkdir "$work/project"
     cp "$(first_program)" "$work/project/program.c"
     {
-        printf 'cmake_minimum_required(VERSION 3.18)\nproject(program LANGUAGES C)\nadd_executable(program program.c)\n'
+        echo 'cmake_minimum_required(VERSION 3.18)'
+        echo 'project(program LANGUAGES C)'
+        echo 'add_executable(program program.c)'
         cat "$1"
     } >"$work/project/CMakeLists.txt"
-    cmake -S "$work/project" -B "$work/project/build" -DCMAKE_PREFIX_PATH="$prefix" && cmake --build "$work/project/build" &&
-        runs_without_a_key "$work/project/build/program"
+    cmake -S "$work/project" -B "$work/project/build" -DCMAKE_PREFIX_PATH="$prefix" &&
+        cmake --build "$work/project/build" && asks_for_key "$work/project/build/program"
 }
 
-# A script of the repository only has to be there: it is run by itself, and may install packages.
+# A script of the repository only has to exist, because the text block or another test runs it.
 sh_block() {
     script=$(sed -n 's/^sh \([^ ]*\.sh\)$/\1/p' "$1")
     if [ -n "$script" ]; then
@@ -83,21 +97,47 @@ sh_block() {
     else
         cp "$(first_program)" program.c || return 1
         sh -eu "$1" || return 1
-        # A library that was installed by the block is found by the next ones.
-        for folder in "$prefix"/lib*; do
-            libraries=$folder
-            export PKG_CONFIG_PATH="$folder/pkgconfig"
+        # The next blocks find a library that the block has installed.
+        for directory in "$prefix"/lib*; do
+            libraries=$directory
+            export PKG_CONFIG_PATH="$directory/pkgconfig"
         done
     fi
 }
 
-# ---- All of them: commands first, since they install what the rest needs ----
+# Replaces what depends on the day of the run.
+mask_age() { sed 's/, [0-9 dhmins]* ago$/, ... ago/' "$1"; }
 
-for block in "$work"/blocks/*.sh "$work"/blocks/*.c "$work"/blocks/*.cmake "$work"/blocks/*.?*; do
+# Compares a block with the output of examples/run.sh, against its mock server. A test installs no
+# packages.
+is_example_output() {
+    echo 'install_packages() { :; }' >examples/install_packages.sh
+    TZ=UTC NO_COLOR=1 BUILD_DIR="$work/example" sh examples/run.sh >"$work/card" </dev/null &&
+        mask_age "$work/card" >"$work/actual" && mask_age "$1" | diff - "$work/actual"
+}
+
+# Compares a block with the packages that examples/run.sh installs.
+is_package_list() {
+    sed -n -e ':join' -e '/\\$/{N;s/ *\\\n */ /;b join' -e '}' -e 's/^install_packages //p' \
+        examples/run.sh | diff - "$1"
+}
+
+text_block() {
+    if grep -q libcurl "$1"; then
+        is_package_list "$1"
+    else
+        is_example_output "$1"
+    fi
+}
+
+# ---- All blocks: commands first, because they install what the others need ----
+
+for block in "$work"/blocks/*.sh "$work"/blocks/*; do
     case $block in
     *.sh) run=sh_block ;;
     *.c) run=c_block ;;
     *.cmake) run=cmake_block ;;
+    *.text) run=text_block ;;
     *) run=false ;;
     esac
     if [ ! -e "$block" ] || [ -e "$work/done/${block##*/}" ]; then

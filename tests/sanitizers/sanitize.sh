@@ -1,6 +1,7 @@
 #!/bin/sh
-# sanitize.sh: builds and runs the tests, by clang, under AddressSanitizer with UndefinedBehaviorSanitizer and LeakSanitizer, and once more
-# under ThreadSanitizer. BUILD_DIR names the folder that gets a build folder for each.
+# sanitize.sh: builds the tests with clang and runs them under AddressSanitizer, LeakSanitizer and
+# UndefinedBehaviorSanitizer, then under ThreadSanitizer. BUILD_DIR is the parent of both build
+# directories.
 set -eu
 root=$(CDPATH='' cd -- "$(dirname -- "$0")/../.." && pwd)
 builds=${BUILD_DIR:-$root/build}
@@ -9,9 +10,11 @@ builds=${BUILD_DIR:-$root/build}
 . "$root/tests/support/warnings.sh"
 install_packages clang libclang-rt-14-dev
 
-# sanitize NAME FLAGS
+# sanitize NAME FLAGS: builds and runs the tests with the flags.
 sanitize() {
     CC=clang BUILD_DIR="$builds/$1" sh "$root/tests/run.sh" -DCMAKE_C_FLAGS="$warnings $2"
 }
-sanitize address-sanitizer "-fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer"
+
+sanitize address-sanitizer \
+    "-fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer"
 sanitize thread-sanitizer "-fsanitize=thread"

@@ -1,4 +1,4 @@
-/* child.c - a part of a test that runs in a child after fork. */
+/* child.c - a child process, forked for a part of a test. */
 #include "support/child.h"
 
 #include <signal.h>
@@ -14,9 +14,9 @@
 extern void __gcov_dump(void);
 #endif
 
-/* Ends the child in another program: on an exit of this one a memory checker would take what the
- * parent's other threads hold for lost. */
-static _Noreturn void end(int status) {
+/* Exits from another program: if this one exited, a memory checker would report the blocks of the
+ * parent's other threads as leaked. */
+static _Noreturn void exit_child(int status) {
     char command[32];
     snprintf(command, sizeof command, "exit %d", status);
     execl("/bin/sh", "sh", "-c", command, (char *)NULL);
@@ -25,8 +25,7 @@ static _Noreturn void end(int status) {
 
 pid_t child_start(int (*act)(void *context), void *context) {
 #ifdef REPLYIO_COVERAGE
-    /* Where other threads were counting when the process was copied, the copy's counts do not add
-     * up. */
+    /* If other threads were counting during the fork, the child's counts are inconsistent. */
     const bool is_counted = thread_count() == 1;
 #endif
     const pid_t child = fork();
@@ -39,7 +38,7 @@ pid_t child_start(int (*act)(void *context), void *context) {
             __gcov_dump();
         }
 #endif
-        end(status);
+        exit_child(status);
     }
     return child;
 }

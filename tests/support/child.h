@@ -1,23 +1,22 @@
-/* child.h - a part of a test that runs in a child after fork. */
+/* child.h - a child process for a part of a test. */
 #ifndef REPLYIO_CHILD_H
 #define REPLYIO_CHILD_H
 
 #include <stdbool.h>
 #include <sys/types.h>
 
-/* Forks a child, which calls act and ends with the status that it returns, 0 to 125. One that hangs
- * is ended after 30 s. */
+/* Forks a child that calls act and exits with its result, 0 to 125. A child that hangs is killed
+ * after 30 s. Returns the process id, or -1 on failure. */
 pid_t child_start(int (*act)(void *context), void *context);
 
-/* The status with which a child ended; -1 where there was none, or where a signal ended it. */
+/* Waits for a child. Returns its exit status, or -1 if it was not started or a signal ended it. */
 int child_wait(pid_t child);
 
-/* Both in one. */
+/* Starts a child and waits for it. Returns as child_wait does. */
 int child_run(int (*act)(void *context), void *context);
 
-/* Whether a child can be expected to work that is forked while other threads allocate.
- * AddressSanitizer's allocator has locks of its own, which a fork copies as they are: such a child
- * may hang in it. */
+/* Returns true if a child works that is forked while other threads allocate. It can hang with
+ * AddressSanitizer: fork copies the allocator's locks in whatever state they are. */
 bool child_works_beside_threads(void);
 
 #endif

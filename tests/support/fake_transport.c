@@ -1,5 +1,5 @@
-/* fake_transport.c - a transport without a network. All threads share one clock, one script and one
- * record, under one lock, which is not held while a test's own action runs. */
+/* fake_transport.c - a transport without a network. All threads share one clock, one script and
+ * one record under one lock, which is not held while a test's action runs. */
 #include "support/fake_transport.h"
 
 #include <inttypes.h>
@@ -13,15 +13,17 @@
 #include <cmocka.h>
 
 #include "api/client.h"
+#include "base/clock.h"
 #include "base/error.h"
+#include "base/random.h"
 
-/* The clock's beginning: not 0, so that a time that is taken for a span shows. */
+/* The clock does not begin at 0, so that a time that is mistaken for a duration fails a test. */
 enum {
     CLOCK_BEGIN_MS = 5000000,
-    MOST_SCRIPTS = 64,
-    MOST_ACTIONS = 32,
-    MOST_IDLE_TURNS = 10000,
-    MOST_EVENTS = 2000000
+    MAX_SCRIPTS = 64,
+    MAX_ACTIONS = 32,
+    MAX_IDLE_WAITS = 10000,
+    MAX_EVENTS = 2000000
 };
 
 struct fake_slot {
@@ -29,25 +31,26 @@ struct fake_slot {
     bool is_timeout;
     int64_t sequence_id, contact_id;
     int64_t ends_ms;
-    int64_t order; /* of its start among all */
-    struct fake_answer answer;
-    struct transport_response
-        response; /* its texts are copies on the heap, of exactly their length */
+    int64_t start_number; /* counted over all sessions */
+    struct fake_outcome outcome;
+    /* Its texts are copies on the heap with their exact lengths, so that a memory checker notices
+     * reads past them. */
+    struct transport_response response;
 };
 
 struct transport_session {
     const struct transport_settings *settings;
-    struct transport_session *next; /* opened before it */
-    int32_t number;
+    struct transport_session *next; /* the session opened before */
+    int32_t number, slot_count;
     bool is_closed, is_broken, is_waiting, is_woken;
-    int64_t wakes_ms; /* waiting: when its time is over */
+    int64_t wait_ends_ms; /* if waiting */
     struct fake_slot *slots;
 };
 
 struct script {
     int64_t contact_id;
-    const struct fake_answer *answers;
-    size_t count, used;
+    const struct fake_outcome *outcomes;
+    size_t count, used_count;
 };
 
 struct action {
@@ -58,22 +61,23 @@ struct action {
 
 static struct {
     int64_t now_ms;
-    int idle_turns; /* waits since the clock last moved */
-    int threads, waiting;
+    int idle_waits; /* since the clock last moved */
+    int thread_count, waiting_count;
     struct transport_session *sessions;
-    int opened, open, left_to_parent, wakes, in_flight, most_in_flight;
-    int64_t starts;
-    int failing_opens, failing_prepares;
-    struct script scripts[MOST_SCRIPTS];
+    int opened_count, open_count, inherited_count, wake_count, in_flight_count, max_in_flight;
+    int64_t start_count;
+    int opens_to_fail, prepares_to_fail;
+    struct script scripts[MAX_SCRIPTS];
     size_t script_count;
-    void (*write_answer)(int64_t contact_id, int64_t time_ms, struct fake_answer *answer);
-    struct action actions[MOST_ACTIONS];
+    void (*write_outcome)(int64_t contact_id, int64_t time_ms, struct fake_outcome *outcome);
+    struct action actions[MAX_ACTIONS];
     size_t action_count;
     const uint32_t *numbers;
-    size_t number_count, numbers_used;
-    uint32_t (*random)(void);
+    size_t number_count, used_number_count;
+    uint32_t (*get_random)(void);
     struct fake_event *events;
     size_t event_count, event_capacity;
+    char *url; /* of the attempt that started last */
     char *log;
     size_t log_length;
     char violation[256]; /* the first one */
@@ -84,9 +88,10 @@ static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
 
 /* ---- The record ---- */
 
-/* What breaks the transport's contract. A test that is in the middle of a call, perhaps in another
- * thread, cannot be left here. */
-static void violate(const char *what, const struct transport_session *session, int32_t slot) {
+/* Records a breach of the transport's contract. A test cannot be failed here, in the middle of a
+ * call and perhaps in another thread. */
+static void record_violation(const char *what, const struct transport_session *session,
+                             int32_t slot) {
     if (fake.violation[0] == '\0') {
         snprintf(fake.violation, sizeof fake.violation,
                  "%s: session %d, slot %d, at %" PRId64 " ms", what,
@@ -94,21 +99,21 @@ static void violate(const char *what, const struct transport_session *session, i
     }
 }
 
-/* What no test could go on from. */
-static void give_up(const char *what) {
+/* Ends the program if a test cannot continue. */
+static void abort_test(const char *what) {
     fprintf(stderr, "fake transport, at %" PRId64 " ms: %s\n", fake.now_ms - CLOCK_BEGIN_MS, what);
     abort();
 }
 
 static struct fake_event *add_event(enum fake_kind kind) {
-    if (fake.event_count == MOST_EVENTS) {
-        give_up("never comes to an end");
+    if (fake.event_count == MAX_EVENTS) {
+        abort_test("the call does not end");
     }
     if (fake.event_count == fake.event_capacity) {
         fake.event_capacity = fake.event_capacity * 2 + 64;
         fake.events = realloc(fake.events, fake.event_capacity * sizeof *fake.events);
         if (fake.events == NULL) {
-            give_up("no memory for the record");
+            abort_test("out of memory for the record");
         }
     }
     struct fake_event *event = &fake.events[fake.event_count++];
@@ -126,19 +131,19 @@ static struct fake_event *add_slot_event(enum fake_kind kind,
     return event;
 }
 
-int64_t fake_now(void) {
+int64_t fake_now_ms(void) {
     pthread_mutex_lock(&lock);
     const int64_t now = fake.now_ms - CLOCK_BEGIN_MS;
     pthread_mutex_unlock(&lock);
     return now;
 }
 
-const struct fake_event *fake_events(size_t *count) {
+const struct fake_event *fake_get_events(size_t *count) {
     *count = fake.event_count;
     return fake.events;
 }
 
-size_t fake_count(enum fake_kind kind) {
+size_t fake_count_events(enum fake_kind kind) {
     size_t count = 0;
     for (size_t i = 0; i < fake.event_count; i++) {
         count += fake.events[i].kind == kind;
@@ -146,61 +151,76 @@ size_t fake_count(enum fake_kind kind) {
     return count;
 }
 
-struct fake_event fake_nth(enum fake_kind kind, size_t nth) {
+struct fake_event fake_get_event(enum fake_kind kind, size_t nth) {
     for (size_t i = 0; i < fake.event_count; i++) {
         if (fake.events[i].kind == kind && nth-- == 0) {
             return fake.events[i];
         }
     }
-    fail_msg("only %zu events of kind %d were recorded", fake_count(kind), (int)kind);
+    fail_msg("only %zu events of kind %d were recorded", fake_count_events(kind), (int)kind);
     return (struct fake_event){0};
 }
 
-int64_t fake_start_ms(size_t nth) {
-    return fake_nth(FAKE_START, nth).time_ms;
+int64_t fake_get_start_ms(size_t nth) {
+    return fake_get_event(FAKE_START, nth).time_ms;
 }
 
-void fake_note(int64_t number) {
+void fake_expect_starts(const int64_t *times_ms, size_t count) {
+    assert_int_equal(fake_count_events(FAKE_START), count);
+    for (size_t i = 0; i < count; i++) {
+        assert_int_equal(fake_get_start_ms(i), times_ms[i]);
+    }
+}
+
+void fake_add_note(int64_t number) {
     pthread_mutex_lock(&lock);
     add_event(FAKE_NOTE)->contact_id = number;
     pthread_mutex_unlock(&lock);
 }
 
-void fake_forget_events(void) {
+void fake_clear_events(void) {
     fake.event_count = 0;
 }
 
-int fake_sessions_opened(void) {
-    return fake.opened;
+int fake_count_opened_sessions(void) {
+    return fake.opened_count;
 }
 
-int fake_sessions_open(void) {
-    return fake.open;
+int fake_count_open_sessions(void) {
+    return fake.open_count;
 }
 
-int fake_sessions_left_to_parent(void) {
-    return fake.left_to_parent;
+int fake_count_inherited_sessions(void) {
+    return fake.inherited_count;
 }
 
-int fake_wakes(void) {
-    return fake.wakes;
+int fake_count_wakes(void) {
+    return fake.wake_count;
 }
 
-const struct transport_settings *fake_settings(void) {
+const struct transport_settings *fake_get_settings(void) {
     return fake.sessions != NULL ? fake.sessions->settings : NULL;
 }
 
-int fake_most_in_flight(void) {
-    return fake.most_in_flight;
+int32_t fake_get_slot_count(void) {
+    return fake.sessions != NULL ? fake.sessions->slot_count : 0;
 }
 
-void fake_log(const char *line, void *user_data) {
+const char *fake_get_url(void) {
+    return fake.url != NULL ? fake.url : "";
+}
+
+int fake_get_max_in_flight(void) {
+    return fake.max_in_flight;
+}
+
+void fake_record_line(const char *line, void *user_data) {
     const size_t length = strlen(line);
     (void)user_data;
     pthread_mutex_lock(&lock);
     fake.log = realloc(fake.log, fake.log_length + length + 2);
     if (fake.log == NULL) {
-        give_up("no memory for the log");
+        abort_test("out of memory for the log");
     }
     memcpy(fake.log + fake.log_length, line, length);
     memcpy(fake.log + fake.log_length + length, "\n", 2);
@@ -208,38 +228,38 @@ void fake_log(const char *line, void *user_data) {
     pthread_mutex_unlock(&lock);
 }
 
-const char *fake_log_text(void) {
+const char *fake_get_log(void) {
     return fake.log != NULL ? fake.log : "";
 }
 
 /* ---- The script ---- */
 
-void fake_script(int64_t contact_id, const struct fake_answer *answers, size_t count) {
-    if (fake.script_count == MOST_SCRIPTS) {
-        give_up("too many scripts");
+void fake_script(int64_t contact_id, const struct fake_outcome *outcomes, size_t count) {
+    if (fake.script_count == MAX_SCRIPTS) {
+        abort_test("too many scripts");
     }
     fake.scripts[fake.script_count++] =
-        (struct script){.contact_id = contact_id, .answers = answers, .count = count};
+        (struct script){.contact_id = contact_id, .outcomes = outcomes, .count = count};
 }
 
-void fake_script_all(void (*write_answer)(int64_t contact_id, int64_t time_ms,
-                                          struct fake_answer *answer)) {
-    fake.write_answer = write_answer;
+void fake_script_default(void (*write_outcome)(int64_t contact_id, int64_t time_ms,
+                                               struct fake_outcome *outcome)) {
+    fake.write_outcome = write_outcome;
 }
 
 void fake_script_random(const uint32_t *numbers, size_t count) {
     fake.numbers = numbers;
     fake.number_count = count;
-    fake.numbers_used = 0;
+    fake.used_number_count = 0;
 }
 
-void fake_script_all_random(uint32_t (*random)(void)) {
-    fake.random = random;
+void fake_script_random_function(uint32_t (*get_random)(void)) {
+    fake.get_random = get_random;
 }
 
-void fake_at(int64_t time_ms, void (*action)(void *data), void *data) {
-    if (fake.action_count == MOST_ACTIONS) {
-        give_up("too many actions");
+void fake_call_at(int64_t time_ms, void (*action)(void *data), void *data) {
+    if (fake.action_count == MAX_ACTIONS) {
+        abort_test("too many actions");
     }
     fake.actions[fake.action_count++] = (struct action){CLOCK_BEGIN_MS + time_ms, action, data};
 }
@@ -249,79 +269,80 @@ static void interrupt(void *client) {
 }
 
 void fake_interrupt_at(int64_t time_ms, reply_client *client) {
-    fake_at(time_ms, interrupt, client);
+    fake_call_at(time_ms, interrupt, client);
 }
 
-void fake_pass(int64_t ms) {
+void fake_advance_clock(int64_t ms) {
     pthread_mutex_lock(&lock);
     fake.now_ms += ms;
-    fake.idle_turns = 0;
+    fake.idle_waits = 0;
     pthread_mutex_unlock(&lock);
 }
 
 void fake_fail_opens(int count) {
-    fake.failing_opens = count;
+    fake.opens_to_fail = count;
 }
 
 void fake_fail_prepares(int count) {
-    fake.failing_prepares = count;
+    fake.prepares_to_fail = count;
 }
 
-/* The answer to the next attempt of a contact. */
-static struct fake_answer take_answer(int64_t contact_id) {
-    struct fake_answer answer = {.takes_ms = 100};
+/* Returns the outcome of the contact's next attempt. */
+static struct fake_outcome use_outcome(int64_t contact_id) {
+    struct fake_outcome outcome = {.duration_ms = 100};
     for (size_t i = 0; i < fake.script_count; i++) {
         struct script *script = &fake.scripts[i];
         if (script->contact_id == contact_id) {
-            const size_t index = script->used < script->count ? script->used : script->count - 1;
-            script->used++;
-            return script->answers[index];
+            const size_t index =
+                script->used_count < script->count ? script->used_count : script->count - 1;
+            script->used_count++;
+            return script->outcomes[index];
         }
     }
-    if (fake.write_answer != NULL) {
-        fake.write_answer(contact_id, fake.now_ms - CLOCK_BEGIN_MS, &answer);
+    if (fake.write_outcome != NULL) {
+        fake.write_outcome(contact_id, fake.now_ms - CLOCK_BEGIN_MS, &outcome);
     }
-    return answer;
+    return outcome;
 }
 
 /* ---- The clock ---- */
 
-static int64_t earlier(int64_t one, int64_t other) {
+static int64_t get_earlier(int64_t one, int64_t other) {
     return one < other ? one : other;
 }
 
-/* When something happens next that a session waits for. */
-static int64_t next_of_session(const struct transport_session *session) {
-    int64_t next = session->wakes_ms;
-    for (int32_t i = 0; i < session->settings->slot_count; i++) {
+/* Returns the time at which the session's wait ends, unless it is woken. */
+static int64_t find_next_ms(const struct transport_session *session) {
+    int64_t next = session->wait_ends_ms;
+    for (int32_t i = 0; i < session->slot_count; i++) {
         if (session->slots[i].is_in_flight) {
-            next = earlier(next, session->slots[i].ends_ms);
+            next = get_earlier(next, session->slots[i].ends_ms);
         }
     }
     return next;
 }
 
-/* Moves the clock to what happens next, and lets all threads look. All of them wait. */
+/* Moves the clock to the next event and ends all waits. All threads are waiting. */
 static void advance(void) {
     int64_t next = INT64_MAX;
     for (size_t i = 0; i < fake.action_count; i++) {
-        next = earlier(next, fake.actions[i].time_ms);
+        next = get_earlier(next, fake.actions[i].time_ms);
     }
     for (struct transport_session *session = fake.sessions; session != NULL;
          session = session->next) {
         if (session->is_waiting) {
-            next = earlier(next, next_of_session(session));
+            next = get_earlier(next, find_next_ms(session));
             session->is_waiting = false;
         }
     }
     if (next == INT64_MAX) {
-        give_up("all wait for ever");
+        abort_test("all threads wait forever");
     }
     if (next > fake.now_ms) {
         fake.now_ms = next;
-        fake.idle_turns = 0;
+        fake.idle_waits = 0;
     }
-    fake.waiting = 0;
+    fake.waiting_count = 0;
     pthread_cond_broadcast(&changed);
 }
 
@@ -335,8 +356,8 @@ static void *run_thread(void *argument) {
     const struct thread *thread = argument;
     thread->run(thread->context);
     pthread_mutex_lock(&lock);
-    fake.threads--;
-    if (fake.threads > 0 && fake.waiting == fake.threads) {
+    fake.thread_count--;
+    if (fake.thread_count > 0 && fake.waiting_count == fake.thread_count) {
         advance();
     }
     pthread_mutex_unlock(&lock);
@@ -345,7 +366,7 @@ static void *run_thread(void *argument) {
 
 void fake_run_in_threads(void (*run)(void *context), void *contexts, size_t size, int count) {
     struct thread threads[8];
-    fake.threads = count;
+    fake.thread_count = count;
     for (int i = 0; i < count; i++) {
         threads[i] = (struct thread){.run = run, .context = (char *)contexts + (size_t)i * size};
         assert_int_equal(pthread_create(&threads[i].thread, NULL, run_thread, &threads[i]), 0);
@@ -353,10 +374,10 @@ void fake_run_in_threads(void (*run)(void *context), void *contexts, size_t size
     for (int i = 0; i < count; i++) {
         pthread_join(threads[i].thread, NULL);
     }
-    fake.threads = 1;
+    fake.thread_count = 1;
 }
 
-/* Runs what is to happen by now, the earliest first. The lock is held, but not meanwhile. */
+/* Runs the actions that are due, the earliest first. The lock is held, except during an action. */
 static void run_actions(void) {
     for (;;) {
         size_t first = 0;
@@ -374,11 +395,11 @@ static void run_actions(void) {
     }
 }
 
-/* Waits until the clock has moved, or the session is woken. */
+/* Waits until the clock has moved or the session is woken. */
 static void wait_for_change(struct transport_session *session) {
     session->is_waiting = true;
-    fake.waiting++;
-    if (fake.waiting == fake.threads) {
+    fake.waiting_count++;
+    if (fake.waiting_count == fake.thread_count) {
         advance();
     }
     while (session->is_waiting) {
@@ -389,16 +410,16 @@ static void wait_for_change(struct transport_session *session) {
 /* ---- Sessions ---- */
 
 static void check_use(const struct transport_session *session, int32_t slot, const char *what) {
-    if (session->is_closed || slot < 0 || slot >= session->settings->slot_count) {
-        violate(what, session, slot);
-        give_up(fake.violation);
+    if (session->is_closed || slot < 0 || slot >= session->slot_count) {
+        record_violation(what, session, slot);
+        abort_test(fake.violation);
     }
 }
 
 static char *copy_bytes(const char *bytes, size_t length) {
     char *copy = malloc(length > 0 ? length : 1);
     if (copy == NULL) {
-        give_up("no memory for an answer");
+        abort_test("out of memory for a response");
     }
     memcpy(copy, bytes, length);
     return copy;
@@ -418,39 +439,41 @@ static void free_response(struct transport_response *response) {
     memset(response, 0, sizeof *response);
 }
 
-static struct transport_session *open_session(const struct transport_settings *settings) {
+static struct transport_session *open_session(const struct transport_settings *settings,
+                                              int32_t slot_count) {
     struct transport_session *session = NULL;
     pthread_mutex_lock(&lock);
-    if (fake.failing_opens > 0) {
-        fake.failing_opens--;
+    if (fake.opens_to_fail > 0) {
+        fake.opens_to_fail--;
     } else {
         session = calloc(1, sizeof *session);
-        if (session == NULL || (session->slots = calloc((size_t)settings->slot_count,
-                                                        sizeof *session->slots)) == NULL) {
-            give_up("no memory for a session");
+        if (session == NULL ||
+            (session->slots = calloc((size_t)slot_count, sizeof *session->slots)) == NULL) {
+            abort_test("out of memory for a session");
         }
         session->settings = settings;
-        session->number = fake.opened++;
+        session->slot_count = slot_count;
+        session->number = fake.opened_count++;
         session->next = fake.sessions;
         fake.sessions = session;
-        fake.open++;
+        fake.open_count++;
     }
     pthread_mutex_unlock(&lock);
     return session;
 }
 
-static void close_session(struct transport_session *session, bool came_through_fork) {
+static void close_session(struct transport_session *session, bool is_inherited) {
     pthread_mutex_lock(&lock);
     check_use(session, 0, "close of a closed session");
-    for (int32_t i = 0; i < session->settings->slot_count; i++) {
+    for (int32_t i = 0; i < session->slot_count; i++) {
         if (session->slots[i].is_in_flight) {
-            violate("close with an attempt in flight", session, i);
+            record_violation("close with an attempt in flight", session, i);
         }
         free_response(&session->slots[i].response);
     }
     session->is_closed = true;
-    fake.open--;
-    fake.left_to_parent += came_through_fork;
+    fake.open_count--;
+    fake.inherited_count += is_inherited;
     pthread_mutex_unlock(&lock);
 }
 
@@ -460,32 +483,39 @@ static void read_ids(const char *url, struct fake_slot *slot) {
         sscanf(ids, "/sequences/%" SCNd64 "/contacts/%" SCNd64, &slot->sequence_id,
                &slot->contact_id) != 2 ||
         strncmp(url, "https://", 8) != 0) {
-        give_up("a URL that is not a contact's");
+        abort_test("not the URL of a contact");
     }
 }
 
-static void start(struct transport_session *session, int32_t number, const char *url,
-                  int64_t timeout_ms, int64_t deadline_ms) {
-    (void)deadline_ms; /* dispatch gives no attempt more time than that, and the fake clock stands
-                          still between waits */
+static void start(struct transport_session *session, int32_t number,
+                  const struct transport_request *request) {
+    const int64_t timeout_ms = request->timeout_ms;
     pthread_mutex_lock(&lock);
     check_use(session, number, "start");
     struct fake_slot *slot = &session->slots[number];
+    if (timeout_ms > request->deadline_ms - fake.now_ms) {
+        record_violation("start with a timeout beyond the deadline", session, number);
+    }
     if (slot->is_in_flight || session->is_waiting || timeout_ms < 1) {
-        violate(timeout_ms < 1 ? "start without time" : "start in a slot that is not free", session,
-                number);
+        record_violation(timeout_ms < 1 ? "start without a timeout"
+                                        : "start in a slot that is in use",
+                         session, number);
     }
     free_response(&slot->response);
-    read_ids(url, slot);
-    slot->answer = take_answer(slot->contact_id);
-    slot->is_timeout = slot->answer.takes_ms > timeout_ms;
-    slot->ends_ms = fake.now_ms + (slot->is_timeout ? timeout_ms : slot->answer.takes_ms);
-    slot->order = fake.starts++;
+    read_ids(request->url, slot);
+    free(fake.url);
+    fake.url = copy_text(request->url);
+    slot->outcome = use_outcome(slot->contact_id);
+    slot->is_timeout = slot->outcome.duration_ms > timeout_ms;
+    slot->ends_ms = fake.now_ms + (slot->is_timeout ? timeout_ms : slot->outcome.duration_ms);
+    slot->start_number = fake.start_count++;
     slot->is_in_flight = true;
-    fake.in_flight++;
-    fake.most_in_flight =
-        fake.in_flight > fake.most_in_flight ? fake.in_flight : fake.most_in_flight;
-    add_slot_event(FAKE_START, session, number)->timeout_ms = timeout_ms;
+    fake.in_flight_count++;
+    fake.max_in_flight =
+        fake.in_flight_count > fake.max_in_flight ? fake.in_flight_count : fake.max_in_flight;
+    struct fake_event *event = add_slot_event(FAKE_START, session, number);
+    event->timeout_ms = timeout_ms;
+    event->max_body_size = request->max_body_size;
     pthread_mutex_unlock(&lock);
 }
 
@@ -493,15 +523,15 @@ static void cancel(struct transport_session *session, int32_t number) {
     pthread_mutex_lock(&lock);
     check_use(session, number, "cancel");
     if (!session->slots[number].is_in_flight) {
-        violate("cancel of a slot that is free", session, number);
+        record_violation("cancel of a slot that is free", session, number);
     }
     session->slots[number].is_in_flight = false;
-    fake.in_flight--;
+    fake.in_flight_count--;
     add_slot_event(FAKE_CANCEL, session, number);
     pthread_mutex_unlock(&lock);
 }
 
-/* The contact that was asked for, with things that only it may show. */
+/* Returns the requested contact, with personal data that no message may contain. */
 static char *make_contact(const struct fake_slot *slot) {
     char body[512];
     snprintf(body, sizeof body,
@@ -514,7 +544,7 @@ static char *make_contact(const struct fake_slot *slot) {
 }
 
 static void fill_response(struct fake_slot *slot) {
-    const struct fake_answer *answer = &slot->answer;
+    const struct fake_outcome *outcome = &slot->outcome;
     struct transport_response *response = &slot->response;
     if (slot->is_timeout) {
         *response = (struct transport_response){.failure = REPLY_ERROR_TIMEOUT,
@@ -523,20 +553,20 @@ static void fill_response(struct fake_slot *slot) {
         return;
     }
     *response = (struct transport_response){
-        .failure = answer->failure,
-        .failure_text = copy_text(answer->failure_text != NULL ? answer->failure_text : ""),
-        .curl_code = answer->curl_code,
-        .http_status = answer->failure != REPLY_OK ? 0
-                       : answer->http_status == 0  ? 200
-                                                   : answer->http_status,
-        .content_type = copy_text(answer->content_type),
-        .retry_after = copy_text(answer->retry_after),
-        .date = copy_text(answer->date),
-        .request_id = copy_text(answer->request_id),
+        .failure = outcome->failure,
+        .failure_text = copy_text(outcome->failure_text != NULL ? outcome->failure_text : ""),
+        .curl_code = outcome->curl_code,
+        .http_status = outcome->failure != REPLY_OK ? 0
+                       : outcome->http_status == 0  ? 200
+                                                    : outcome->http_status,
+        .content_type = copy_text(outcome->content_type),
+        .retry_after = copy_text(outcome->retry_after),
+        .date = copy_text(outcome->date),
+        .request_id = copy_text(outcome->request_id),
     };
     char *contact =
-        response->http_status == 200 && answer->body == NULL ? make_contact(slot) : NULL;
-    const char *body = contact != NULL ? contact : answer->body;
+        response->http_status == 200 && outcome->body == NULL ? make_contact(slot) : NULL;
+    const char *body = contact != NULL ? contact : outcome->body;
     if (body != NULL && body[0] != '\0') {
         response->body_length = strlen(body);
         response->body = copy_bytes(body, response->body_length);
@@ -544,15 +574,15 @@ static void fill_response(struct fake_slot *slot) {
     free(contact);
 }
 
-/* The slot whose attempt is over by now, the earliest one first; -1 where none is. */
+/* Returns the slot whose attempt ended first, or -1 if none has ended. */
 static int32_t find_ended(const struct transport_session *session) {
     int32_t found = -1;
-    for (int32_t i = 0; i < session->settings->slot_count; i++) {
+    for (int32_t i = 0; i < session->slot_count; i++) {
         const struct fake_slot *slot = &session->slots[i];
         const struct fake_slot *best = &session->slots[found < 0 ? i : found];
         if (slot->is_in_flight && slot->ends_ms <= fake.now_ms &&
             (found < 0 || slot->ends_ms < best->ends_ms ||
-             (slot->ends_ms == best->ends_ms && slot->order < best->order))) {
+             (slot->ends_ms == best->ends_ms && slot->start_number < best->start_number))) {
             found = i;
         }
     }
@@ -565,23 +595,24 @@ static void end_attempt(struct transport_session *session, int32_t number,
     fill_response(slot);
     session->is_broken = session->is_broken || slot->response.failure == REPLY_ERROR_NO_MEMORY;
     slot->is_in_flight = false;
-    fake.in_flight--;
+    fake.in_flight_count--;
     struct fake_event *event = add_slot_event(FAKE_END, session, number);
     event->is_timeout = slot->is_timeout;
-    event->answer = slot->answer;
+    event->outcome = slot->outcome;
     *response = slot->response;
 }
 
 static void begin_wait(struct transport_session *session, int64_t timeout_ms) {
     check_use(session, 0, "wait");
     if (session->is_waiting || timeout_ms < -1) {
-        violate(session->is_waiting ? "wait in two threads" : "wait for less than nothing", session,
-                0);
+        record_violation(session->is_waiting ? "wait in two threads"
+                                             : "wait with an invalid timeout",
+                         session, 0);
     }
-    if (++fake.idle_turns > MOST_IDLE_TURNS) {
-        give_up("waits again and again without waiting");
+    if (++fake.idle_waits > MAX_IDLE_WAITS) {
+        abort_test("busy loop: the clock does not move");
     }
-    session->wakes_ms = timeout_ms < 0 ? INT64_MAX : fake.now_ms + timeout_ms;
+    session->wait_ends_ms = timeout_ms < 0 ? INT64_MAX : fake.now_ms + timeout_ms;
     struct fake_event *event = add_event(FAKE_WAIT);
     event->session = session->number;
     event->timeout_ms = timeout_ms;
@@ -595,7 +626,7 @@ static int32_t wait_for_one(struct transport_session *session, int64_t timeout_m
     for (;;) {
         run_actions();
         ended = find_ended(session);
-        if (ended >= 0 || session->is_woken || fake.now_ms >= session->wakes_ms) {
+        if (ended >= 0 || session->is_woken || fake.now_ms >= session->wait_ends_ms) {
             break;
         }
         wait_for_change(session);
@@ -613,22 +644,22 @@ static void wake(struct transport_session *session) {
     pthread_mutex_lock(&lock);
     check_use(session, 0, "wake");
     session->is_woken = true;
-    fake.wakes++;
+    fake.wake_count++;
     if (session->is_waiting) {
         session->is_waiting = false;
-        fake.waiting--;
+        fake.waiting_count--;
         pthread_cond_broadcast(&changed);
     }
     pthread_mutex_unlock(&lock);
 }
 
-/* As in the real one, memory that ran out may have left something half done. */
-static bool may_serve_again(const struct transport_session *session) {
+/* Out of memory may have left the session in an undefined state, as in the real transport. */
+static bool is_reusable(const struct transport_session *session) {
     pthread_mutex_lock(&lock);
-    check_use(session, 0, "may_serve_again");
-    for (int32_t i = 0; i < session->settings->slot_count; i++) {
+    check_use(session, 0, "is_reusable");
+    for (int32_t i = 0; i < session->slot_count; i++) {
         if (session->slots[i].is_in_flight) {
-            violate("the end of a call with an attempt in flight", session, i);
+            record_violation("end of a call with an attempt in flight", session, i);
         }
     }
     const bool is_broken = session->is_broken;
@@ -636,33 +667,35 @@ static bool may_serve_again(const struct transport_session *session) {
     return !is_broken;
 }
 
-/* ---- The rest of the table ---- */
+/* ---- Clocks and random numbers, instead of the library's ---- */
 
-static int64_t now_ms(void) {
-    return fake_now() + CLOCK_BEGIN_MS;
+int64_t clock_now_ms(void) {
+    return fake_now_ms() + CLOCK_BEGIN_MS;
 }
 
-static int64_t unix_seconds(void) {
-    return FAKE_UNIX_SECONDS + fake_now() / 1000;
+int64_t clock_unix_seconds(void) {
+    return FAKE_UNIX_SECONDS + fake_now_ms() / 1000;
 }
 
-static uint32_t random_number(void) {
+uint32_t random_bits(void) {
     uint32_t number = 0;
-    if (fake.random != NULL) {
-        return fake.random();
+    if (fake.get_random != NULL) {
+        return fake.get_random();
     }
     pthread_mutex_lock(&lock);
     if (fake.number_count > 0) {
         const size_t last = fake.number_count - 1;
-        number = fake.numbers[fake.numbers_used < last ? fake.numbers_used++ : last];
+        number = fake.numbers[fake.used_number_count < last ? fake.used_number_count++ : last];
     }
     pthread_mutex_unlock(&lock);
     return number;
 }
 
+/* ---- The rest of the table ---- */
+
 static bool prepare(void) {
-    if (fake.failing_prepares > 0) {
-        fake.failing_prepares--;
+    if (fake.prepares_to_fail > 0) {
+        fake.prepares_to_fail--;
         return false;
     }
     return true;
@@ -672,44 +705,44 @@ static const char *version(void) {
     return "7.fake";
 }
 
-/* Takes https alone. A host named "loop" is this machine. */
-static reply_result check_base_url(const char *text, struct transport_base_url *base_url,
-                                   reply_error *error) {
-    if (strncmp(text, "https://", 8) != 0) {
+/* Accepts only https. A host named "loop" is a loopback host. */
+static reply_result parse_base_url(const char *url, struct transport_base_url *base_url,
+                                   char **text, reply_error *error) {
+    if (strncmp(url, "https://", 8) != 0) {
         return error_set(error, REPLY_ERROR_INVALID_ARGUMENT,
-                         "the base URL is refused by the fake transport");
+                         "invalid base URL: not https; use https with the fake transport");
     }
-    size_t length = strlen(text);
-    base_url->path_offset = 8 + strcspn(text + 8, "/");
-    while (length > base_url->path_offset && text[length - 1] == '/') {
+    size_t length = strlen(url);
+    base_url->path_offset = 8 + strcspn(url + 8, "/");
+    while (length > base_url->path_offset && url[length - 1] == '/') {
         length--;
     }
-    base_url->is_loopback = strncmp(text + 8, "loop", 4) == 0;
-    base_url->text = copy_text(text);
-    base_url->text[length] = '\0';
+    base_url->is_loopback = strncmp(url + 8, "loop", 4) == 0;
+    *text = copy_text(url);
+    (*text)[length] = '\0';
+    base_url->text = *text;
     return REPLY_OK;
 }
 
-static reply_result check_proxy(const char *text, reply_error *error) {
-    return strncmp(text, "http", 4) == 0 ? REPLY_OK
-                                         : error_set(error, REPLY_ERROR_INVALID_ARGUMENT,
-                                                     "the proxy is refused by the fake transport");
+static reply_result check_proxy(const char *url, reply_error *error) {
+    if (strncmp(url, "http", 4) == 0) {
+        return REPLY_OK;
+    }
+    return error_set(error, REPLY_ERROR_INVALID_ARGUMENT,
+                     "invalid proxy URL: not http; use http with the fake transport");
 }
 
 const struct transport fake_transport = {
-    .now_ms = now_ms,
-    .unix_seconds = unix_seconds,
-    .random = random_number,
     .prepare = prepare,
     .version = version,
-    .check_base_url = check_base_url,
+    .parse_base_url = parse_base_url,
     .check_proxy = check_proxy,
     .open = open_session,
     .start = start,
     .wait = wait_for_one,
     .cancel = cancel,
     .wake = wake,
-    .may_serve_again = may_serve_again,
+    .is_reusable = is_reusable,
     .close = close_session,
 };
 
@@ -718,12 +751,12 @@ const struct transport fake_transport = {
 void fake_begin(void) {
     memset(&fake, 0, sizeof fake);
     fake.now_ms = CLOCK_BEGIN_MS;
-    fake.threads = 1;
+    fake.thread_count = 1;
 }
 
 int fake_end(void) {
-    if (fake.violation[0] == '\0' && fake.open > 0) {
-        violate("a session was never closed", fake.sessions, 0);
+    if (fake.violation[0] == '\0' && fake.open_count > 0) {
+        record_violation("a session was never closed", fake.sessions, 0);
     }
     while (fake.sessions != NULL) {
         struct transport_session *session = fake.sessions;
@@ -732,8 +765,10 @@ int fake_end(void) {
         free(session);
     }
     free(fake.events);
+    free(fake.url);
     free(fake.log);
     fake.events = NULL;
+    fake.url = NULL;
     fake.log = NULL;
     if (fake.violation[0] != '\0') {
         fprintf(stderr, "the transport's contract is broken: %s\n", fake.violation);
@@ -747,7 +782,7 @@ reply_client *fake_create_client(void) {
     reply_error error;
     assert_int_equal(client_create(&fake_transport, FAKE_KEY, &client, error_begin(&error, NULL)),
                      REPLY_OK);
-    assert_int_equal(reply_client_set_log(client, fake_log, NULL, NULL), REPLY_OK);
+    assert_int_equal(reply_client_set_log(client, fake_record_line, NULL, NULL), REPLY_OK);
     return client;
 }
 

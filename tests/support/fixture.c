@@ -1,8 +1,6 @@
-/* fixture.c - what tests are made on: fixture files, texts at their exact size, errors, and the
- * host's locale. A check that fails names the case. */
+/* fixture.c - fixture files, exact copies, checks of texts and errors, and the host's locale. */
 #include "support/fixture.h"
 
-#include <dirent.h>
 #include <locale.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -32,23 +30,9 @@ static FILE *open_fixture(const char *path) {
     assert_true((size_t)snprintf(full, sizeof full, "%s/%s", FIXTURES, path) < sizeof full);
     FILE *file = fopen(full, "rb");
     if (file == NULL) {
-        fail_msg("%s cannot be read", full);
+        fail_msg("cannot read %s", full);
     }
     return file;
-}
-
-char *fixture_read_text(const char *path) {
-    FILE *file = open_fixture(path);
-    assert_int_equal(fseek(file, 0, SEEK_END), 0);
-    const long size = ftell(file);
-    assert_true(size >= 0);
-    rewind(file);
-    char *text = malloc((size_t)size + 1);
-    assert_non_null(text);
-    assert_int_equal(fread(text, 1, (size_t)size, file), size);
-    text[size] = '\0';
-    fclose(file);
-    return text;
 }
 
 char *fixture_read(const char *path, size_t *length) {
@@ -60,56 +44,6 @@ char *fixture_read(const char *path, size_t *length) {
     assert_int_equal(fread(bytes, 1, *length, file), *length);
     fclose(file);
     return bytes;
-}
-
-static void use_case(const char *folder, const char *name, fixture_fn use) {
-    char path[1024];
-    struct fixture_case fixture = {.name = name};
-    snprintf(path, sizeof path, "%s/%s.json", folder, name);
-    char *bytes = fixture_read(path, &fixture.length);
-    snprintf(path, sizeof path, "%s/%s.expected", folder, name);
-    char *expected = fixture_read_text(path);
-    fixture.bytes = bytes;
-    fixture.expected = expected;
-    use(&fixture);
-    free(bytes);
-    free(expected);
-}
-
-void fixture_each(const char *folder, const char *prefix, fixture_fn use) {
-    char path[1024];
-    struct dirent **entries = NULL;
-    int used = 0;
-    snprintf(path, sizeof path, "%s/%s", FIXTURES, folder);
-    const int count = scandir(path, &entries, NULL, alphasort);
-    assert_true(count > 0);
-    for (int i = 0; i < count; i++) {
-        char *ending = strstr(entries[i]->d_name, ".json");
-        if (strncmp(entries[i]->d_name, prefix, strlen(prefix)) == 0 && ending != NULL) {
-            *ending = '\0';
-            use_case(folder, entries[i]->d_name, use);
-            used++;
-        }
-        free(entries[i]);
-    }
-    free(entries);
-    assert_true(used > 0);
-}
-
-void fixture_each_line(const char *path, void (*use)(const char *text, const char *expected)) {
-    char *table = fixture_read_text(path);
-    int used = 0;
-    for (char *line = table; *line != '\0';) {
-        char *end = strchr(line, '\n');
-        char *expected = strstr(line, " = ");
-        assert_true(end != NULL && expected != NULL && expected < end);
-        *end = *expected = '\0';
-        use(line, expected + strlen(" = "));
-        used++;
-        line = end + 1;
-    }
-    free(table);
-    assert_true(used > 0);
 }
 
 /* ---- Checks ---- */
@@ -133,18 +67,18 @@ void fixture_expect_words(const char *name, const char *words, const char *text)
     free(copy);
 }
 
-void fixture_expect_sound(const char *name, const char *text) {
+void fixture_expect_printable(const char *name, const char *text) {
     const size_t length = strlen(text);
     size_t step = 0;
     for (size_t at = 0; at < length; at += step) {
         uint32_t code_point = 0;
         step = text_decode_utf8(text + at, length - at, &code_point);
         if (step == 0 || code_point < 0x20 || (code_point >= 0x7F && code_point < 0xA0)) {
-            fail_msg("%s: at byte %zu neither UTF-8 nor printable: %s", name, at, text);
+            fail_msg("%s: at byte %zu not UTF-8 or not printable: %s", name, at, text);
         }
     }
     if (length == 0) {
-        fail_msg("%s: there is no message", name);
+        fail_msg("%s: the text is empty", name);
     }
 }
 
@@ -152,8 +86,8 @@ void fixture_spoil_error(reply_error *error) {
     memset(error, 0xA5, sizeof *error);
 }
 
-/* Whether the error says nothing of a response, and what is reserved is zero. */
-static bool is_without_response(const reply_error *error) {
+/* The reserved bytes must be zero too. */
+static bool has_no_response(const reply_error *error) {
     static const char zeros[sizeof error->reserved];
     return error->http_status == 0 && error->curl_code == 0 && error->attempts == 0 &&
            error->retry_after_ms == -1 && error->problem_code[0] == '\0' &&
@@ -166,23 +100,23 @@ void fixture_expect_error(const char *name, const reply_error *error, reply_resu
         fail_msg("%s: result %d instead of %d: %s", name, (int)error->result, (int)result,
                  error->message);
     }
-    if (!is_without_response(error)) {
-        fail_msg("%s: the error tells of a response, or is not cleared", name);
+    if (!has_no_response(error)) {
+        fail_msg("%s: the error has parts of a response, or is not cleared", name);
     }
     fixture_expect_words(name, words, error->message);
-    fixture_expect_sound(name, error->message);
+    fixture_expect_printable(name, error->message);
 }
 
 void fixture_expect_no_error(const char *name, const reply_error *error) {
-    if (error->result != REPLY_OK || error->message[0] != '\0' || !is_without_response(error)) {
+    if (error->result != REPLY_OK || error->message[0] != '\0' || !has_no_response(error)) {
         fail_msg("%s: the error is not empty: %d %s", name, (int)error->result, error->message);
     }
 }
 
 /* ---- The host's locale ---- */
 
-static char locale_folder[] = "/tmp/replyio-locale-XXXXXX";
-static bool has_locale_folder = false;
+static char locale_directory[] = "/tmp/replyio-locale-XXXXXX";
+static bool has_locale_directory = false;
 
 static void run_command(const char *command) {
     if (system(command) != 0) {
@@ -192,31 +126,31 @@ static void run_command(const char *command) {
 
 static void remove_locales(void) {
     char command[256];
-    snprintf(command, sizeof command, "rm -r %s", locale_folder);
+    snprintf(command, sizeof command, "rm -r %s", locale_directory);
     run_command(command);
 }
 
 bool fixture_begin_locale(const char *name) {
-    /* localedef is the machine's, which an emulator may hide behind another's programs. */
+    /* The program localedef belongs to the machine, whose byte order an emulator may hide. */
     const char *byte_order = __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__ ? "big" : "little";
     char command[256];
     char full_name[64];
     snprintf(full_name, sizeof full_name, "%s.UTF-8", name);
-    if (!has_locale_folder) {
-        assert_non_null(mkdtemp(locale_folder));
+    if (!has_locale_directory) {
+        assert_non_null(mkdtemp(locale_directory));
         assert_int_equal(atexit(remove_locales), 0);
-        assert_int_equal(setenv("LOCPATH", locale_folder, 1), 0);
-        has_locale_folder = true;
+        assert_int_equal(setenv("LOCPATH", locale_directory, 1), 0);
+        has_locale_directory = true;
     }
-    /* What localedef returns is not looked at: it finds fault with some of the machine's own
-     * sources and makes the locale. */
+    /* The status of localedef is ignored: it warns about some of the machine's own sources, but
+     * builds the locale. */
     snprintf(command, sizeof command,
              "localedef --%s-endian -i %s -f UTF-8 %s/%s >%s/log 2>&1 || true", byte_order, name,
-             locale_folder, full_name, locale_folder);
+             locale_directory, full_name, locale_directory);
     run_command(command);
     if (setlocale(LC_ALL, full_name) == NULL) {
-        print_message("skipped: no locale %s can be made here (the package \"locales\" holds "
-                      "localedef's sources)\n",
+        print_message("skipped: cannot build the locale %s (the package \"locales\" contains "
+                      "its sources)\n",
                       full_name);
         return false;
     }

@@ -1,7 +1,8 @@
-/* thread_count.h - how many threads the process has, an emulator's own among them. */
+/* thread_count.h - the number of threads of the process. */
 #ifndef REPLYIO_THREAD_COUNT_H
 #define REPLYIO_THREAD_COUNT_H
 
+/* Returns the number of threads, including an emulator's own. */
 long thread_count(void);
 
 #endif

@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#include "support/check.h"
+#include "support/check_text.h"
 #include "support/scripted_server.h"
 #include "support/timing.h"
 #include "support/wire.h"
@@ -312,20 +312,20 @@ static void test_too_long_wait_is_not_started(void **state) {
 /* Would catch a wake-up that is lost without a wait in progress, or that ends two waits, and a
  * timeout that overflows. */
 static void test_wake_ends_next_wait(void **state) {
-    const struct transport_settings settings = {.connect_timeout_ms = 1000, .slot_count = 1};
-    struct transport_session *session = transport_curl.open(&settings);
+    const struct transport_settings settings = {.connect_timeout_ms = 1000};
+    struct transport_session *session = transport_libcurl.open(&settings, 1);
     struct transport_response response;
     (void)state;
     assert_non_null(session);
     const int64_t limits_ms[] = {-1, INT64_MAX, (int64_t)INT_MAX + 1, 60000};
     for (size_t i = 0; i < COUNT(limits_ms); i++) {
-        transport_curl.wake(session);
-        assert_int_equal(transport_curl.wait(session, limits_ms[i], &response), -1);
+        transport_libcurl.wake(session);
+        assert_int_equal(transport_libcurl.wait(session, limits_ms[i], &response), -1);
     }
     const int64_t started_ms = timing_now_ms();
-    assert_int_equal(transport_curl.wait(session, 50, &response), -1);
+    assert_int_equal(transport_libcurl.wait(session, 50, &response), -1);
     assert_in_range(timing_now_ms() - started_ms, 49, timing_scale_ms(10000));
-    transport_curl.close(session, false);
+    transport_libcurl.close(session, false);
 }
 
 /* ---- Log ---- */
@@ -339,45 +339,12 @@ static void test_log_has_attempts_and_waits(void **state) {
     reply_client_set_max_retries(client, 3, NULL);
     assert_int_equal(wire_fetch_one(client, NULL), REPLY_OK);
     char *log = wire_copy_log();
-    check_matches(log, "^attempt 1 GET " WIRE_PATH ": 503 in [0-9]+ ms\n"
-                       "wait [0-9]+ ms: [^\n]+\n"
-                       "attempt 2 GET " WIRE_PATH ": (REPLY_ERROR_NETWORK in [0-9]+ ms\n"
-                       "wait [0-9]+ ms: [^\n]+\n"
-                       "attempt 3 GET " WIRE_PATH ": )?200 in [0-9]+ ms\n$");
+    expect_matches(log, "^attempt 1 GET " WIRE_PATH ": 503 in [0-9]+ ms\n"
+                        "wait [0-9]+ ms: [^\n]+\n"
+                        "attempt 2 GET " WIRE_PATH ": (REPLY_ERROR_NETWORK in [0-9]+ ms\n"
+                        "wait [0-9]+ ms: [^\n]+\n"
+                        "attempt 3 GET " WIRE_PATH ": )?200 in [0-9]+ ms\n$");
     free(log);
-}
-
-/* ---- Random numbers ---- */
-
-static enum { REAL, FAILING, FIXED } entropy = REAL;
-int __real_getentropy(void *buffer, size_t size);
-int __wrap_getentropy(void *buffer, size_t size);
-
-int __wrap_getentropy(void *buffer, size_t size) {
-    if (entropy == FIXED) {
-        memset(buffer, 0x5A, size);
-        return 0;
-    }
-    return entropy == FAILING ? -1 : __real_getentropy(buffer, size);
-}
-
-/* Would catch a constant number if getentropy fails. The lowest bits need not change: waits do not
- * depend on them. */
-static void test_random_numbers_vary_without_getentropy(void **state) {
-    uint32_t set = 0;
-    uint32_t unset = 0;
-    (void)state;
-    entropy = FIXED;
-    assert_int_equal(transport_curl.random(), 0x5A5A5A5A);
-    entropy = FAILING;
-    for (int draw = 0; draw < 1000; draw++) {
-        const uint32_t number = transport_curl.random();
-        set |= number;
-        unset |= ~number;
-    }
-    entropy = REAL;
-    assert_int_equal(set >> 8, UINT32_MAX >> 8);
-    assert_int_equal(unset >> 8, UINT32_MAX >> 8);
 }
 
 /* ---- Settings ---- */
@@ -415,7 +382,6 @@ int main(void) {
         WIRE_TEST(test_too_long_wait_is_not_started),
         WIRE_TEST(test_wake_ends_next_wait),
         WIRE_TEST(test_log_has_attempts_and_waits),
-        WIRE_TEST(test_random_numbers_vary_without_getentropy),
         WIRE_TEST(test_setting_after_call_is_rejected),
     };
     set_proxy_variables(NULL);

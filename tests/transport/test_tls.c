@@ -17,7 +17,7 @@
 
 #include <cmocka.h>
 
-#include "support/check.h"
+#include "support/check_text.h"
 #include "support/child.h"
 #include "support/libc_fault.h"
 #include "support/scripted_server.h"
@@ -315,7 +315,7 @@ static void test_http2_and_tls13_are_used(void **state) {
     (void)state;
     assert_int_equal(wire_fetch_ids(create_trusting_client(HTTP2), 1, 2, NULL), REPLY_OK);
     char *lines = await_lines("/sequences/1/", 1);
-    check_contains(
+    expect_contains(
         lines,
         "protocol=HTTP/2.0 tls=TLSv1.3 status=200 uri=/v4/sequences/1/contacts/2 key=" WIRE_KEY
         " accept=application/json encoding=- end");
@@ -326,7 +326,7 @@ static void test_http1_is_used_without_http2(void **state) {
     (void)state;
     assert_int_equal(wire_fetch_ids(create_trusting_client(HTTP1), 2, 2, NULL), REPLY_OK);
     char *lines = await_lines("/sequences/2/", 1);
-    check_contains(lines, "protocol=HTTP/1.1 tls=TLSv1.3 status=200");
+    expect_contains(lines, "protocol=HTTP/1.1 tls=TLSv1.3 status=200");
     free(lines);
 }
 
@@ -334,7 +334,7 @@ static void test_tls12_is_accepted(void **state) {
     (void)state;
     assert_int_equal(wire_fetch_ids(create_trusting_client(TLS_1_2), 3, 2, NULL), REPLY_OK);
     char *lines = await_lines("/sequences/3/", 1);
-    check_contains(lines, "protocol=HTTP/2.0 tls=TLSv1.2 status=200");
+    expect_contains(lines, "protocol=HTTP/2.0 tls=TLSv1.2 status=200");
     free(lines);
 }
 

@@ -11,7 +11,8 @@
 #include <cmocka.h>
 #include <curl/curl.h>
 
-#include "support/check.h"
+#include "support/check_error.h"
+#include "support/check_text.h"
 #include "support/scripted_server.h"
 #include "support/timing.h"
 #include "support/wire.h"
@@ -154,7 +155,7 @@ static void test_redirect_is_not_followed(void **state) {
         assert_int_equal(error.http_status, statuses[i]);
         assert_int_equal(error.curl_code, 0);
         assert_int_equal(error.attempts, 1);
-        check_says(&error, "redirect");
+        expect_words(&error, "redirect");
         assert_int_equal(server_request_count(server), 1);
     }
     assert_int_equal(server_connection_count(target), 0);
@@ -540,7 +541,7 @@ static void test_empty_401_is_unauthorized(void **state) {
                      REPLY_ERROR_UNAUTHORIZED);
     assert_int_equal(error.http_status, 401);
     assert_string_equal(error.problem_code, "");
-    check_says(&error, "api_key");
+    expect_words(&error, "api_key");
 }
 
 static void test_html_404_is_not_found(void **state) {
@@ -554,7 +555,7 @@ static void test_html_404_is_not_found(void **state) {
         REPLY_ERROR_NOT_FOUND);
     assert_int_equal(error.http_status, 404);
     assert_string_equal(error.problem_code, "");
-    check_says(&error, "contact is not in this sequence");
+    expect_words(&error, "contact is not in this sequence");
 }
 
 static void test_message_describes_rejected_body(void **state) {
@@ -569,8 +570,8 @@ static void test_message_describes_rejected_body(void **state) {
     assert_int_equal(error.http_status, 200);
     assert_int_equal(error.attempts, 1);
     assert_int_equal(error.curl_code, 0);
-    check_says(&error, "text/html; charset=utf-8");
-    check_says(&error, "<html>Log in");
+    expect_words(&error, "text/html; charset=utf-8");
+    expect_words(&error, "<html>Log in");
     assert_int_equal(
         wire_fetch_from(SCRIPT(EXPECT, SEND("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")),
                         &error),
@@ -588,8 +589,8 @@ static void test_wrong_contact_is_rejected(void **state) {
                                                          "\"isOptedOut\":false}")),
                                      &error),
                      REPLY_ERROR_INVALID_RESPONSE);
-    check_says(&error, "12346");
-    check_says(&error, "12345");
+    expect_words(&error, "12346");
+    expect_words(&error, "12345");
     assert_int_equal(error.http_status, 200);
 }
 
@@ -604,7 +605,7 @@ static void test_content_coding_is_not_decoded(void **state) {
             SCRIPT(EXPECT, SEND(OK_HEADERS "Content-Encoding: gzip\r\n\r\n"), SEND(gzip)), &error),
         REPLY_ERROR_INVALID_RESPONSE);
     assert_int_equal(error.http_status, 200);
-    check_says(&error, "something else than a contact");
+    expect_words(&error, "without a contact");
 }
 
 static void test_problem_fills_error(void **state) {
@@ -626,7 +627,7 @@ static void test_problem_fills_error(void **state) {
     assert_int_equal(error.retry_after_ms, -1);
     assert_string_equal(error.problem_code, "sequenceContact.notInSequence");
     assert_string_equal(error.request_id, "req-1");
-    check_says(&error, "No such membership");
+    expect_words(&error, "No such membership");
 }
 
 /* wire_fetch_from fails if the key is in the error. */
@@ -643,7 +644,7 @@ static void test_echoed_key_is_removed(void **state) {
                                             "\"detail\":\"" WIRE_KEY "\"}]}")),
                         &error),
         REPLY_ERROR_BAD_REQUEST);
-    check_matches(error.request_id, "^a[^k]+b$");
+    expect_matches(error.request_id, "^a[^k]+b$");
     assert_int_equal(error.retry_after_ms, -1);
     assert_int_equal(wire_fetch_from(SCRIPT(EXPECT, SEND(WIRE_KEY "\r\n\r\n")), &error),
                      REPLY_ERROR_NETWORK);
@@ -661,7 +662,7 @@ static void test_log_names_failed_attempt(void **state) {
     assert_int_equal(wire_fetch_one(wire_create_client(url), &error), REPLY_ERROR_NETWORK);
     assert_int_equal(error.curl_code, CURLE_COULDNT_CONNECT);
     char *log = wire_copy_log();
-    check_matches(log, "^attempt 1 GET " WIRE_PATH ": REPLY_ERROR_NETWORK in [0-9]+ ms\n$");
+    expect_matches(log, "^attempt 1 GET " WIRE_PATH ": REPLY_ERROR_NETWORK in [0-9]+ ms\n$");
     free(log);
 }
 

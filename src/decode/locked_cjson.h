@@ -1,0 +1,13 @@
+/* locked_cjson.h - cJSON, one parse at a time. */
+#ifndef REPLYIO_LOCKED_CJSON_H
+#define REPLYIO_LOCKED_CJSON_H
+
+#include <cjson/cJSON.h>
+
+#include "decode/json.h"
+
+/* Parses a value that json_scan has accepted. The caller frees the item with cJSON_Delete. Returns
+ * NULL if out of memory, or if a string in the value contains a lone surrogate. */
+cJSON *locked_cjson_parse(const struct json_value *value);
+
+#endif

@@ -1,0 +1,61 @@
+/* compat.c - everything that differs between versions of libcurl.
+ *
+ * versions         symptom                                remedy, until the versions are dropped
+ * ---------------  -------------------------------------  ---------------------------------------
+ * 7.83.0 - 8.1.0   a handle keeps a pointer to the freed  compat_can_reuse_handle: each transfer
+ *                  last header of its last response and   has a handle of its own; connections
+ *                  follows it if the next response        live in the multi handle and are reused
+ *                  begins with a folded header
+ * before 8.6.0     a header line of over 100 kB is        transfer.c: errno tells the two apart
+ *                  reported as out of memory
+ * from 8.6.0 on    the same is CURLE_TOO_LARGE            compat_is_too_large
+ * from 7.87.0 on   a dead name server delays the end of   compat_configure: CURLOPT_QUICK_EXIT
+ *                  a transfer; before, nothing helps
+ */
+#include "transport/compat.h"
+
+#include "base/process.h"
+
+/* Asking libcurl for its version writes to memory that all threads share. */
+static const curl_version_info_data *libcurl;
+
+/* A failure is retried by the next client. A success is never undone, because other users of
+ * libcurl in the process may rely on it. */
+bool compat_prepare(void) {
+    if (!process_lock()) {
+        return false;
+    }
+    if (libcurl == NULL && curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK) {
+        libcurl = curl_version_info(CURLVERSION_NOW);
+    }
+    const bool is_prepared = libcurl != NULL;
+    process_unlock();
+    return is_prepared;
+}
+
+const char *compat_version(void) {
+    return libcurl->version;
+}
+
+bool compat_can_reuse_handle(void) {
+    return libcurl->version_num < 0x075300 || libcurl->version_num > 0x080100;
+}
+
+bool compat_is_too_large(CURLcode code) {
+#if LIBCURL_VERSION_NUM >= 0x080600
+    return code == CURLE_TOO_LARGE;
+#else
+    (void)code;
+    return false;
+#endif
+}
+
+CURLcode compat_configure(CURL *easy) {
+#if LIBCURL_VERSION_NUM >= 0x075700
+    const CURLcode code = curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
+    return code == CURLE_UNKNOWN_OPTION || code == CURLE_NOT_BUILT_IN ? CURLE_OK : code;
+#else
+    (void)easy;
+    return CURLE_OK;
+#endif
+}
