@@ -5,7 +5,7 @@ set -u
 source_dir=$(CDPATH='' cd -- "$1" && pwd) && build=$(CDPATH='' cd -- "$2" && pwd) || exit 1
 examples=$source_dir/examples
 . "$examples/mock_server.sh"
-. "$source_dir/tests/support/verdict.sh"
+. "$source_dir/tests/support/check_output.sh"
 
 # The first file of that name in the build.
 find_built() {
@@ -37,7 +37,7 @@ run_command() {
     status=0
     "$@" >"$work/raw" 2>"$work/errors" </dev/null || status=$?
     sort "$work/raw" >"$work/output"
-    verdict "no key in what is printed" no_key_is_printed
+    check "API key hidden" key_is_hidden
 }
 
 errors_have() { grep -qF -- "$1" "$work/errors"; }
@@ -47,9 +47,9 @@ has_compiled() { [ "$status" -eq 0 ] && [ ! -s "$work/errors" ]; }
 
 # The last run failed, printed nothing else, and said so: NAME STATUS TEXT.
 expect_failure() {
-    verdict "$1: exit status $2" status_is "$2"
-    verdict "$1: no output" output_is ""
-    verdict "$1: the message" errors_have "$3"
+    check "$1: exit status $2" status_is "$2"
+    check "$1: no output" output_is ""
+    check "$1: the message" errors_have "$3"
 }
 
 example_line() { # CONTACT_ID
@@ -78,8 +78,8 @@ check_binding() {
     expect "ids above 2^53" 0 "$(example_line 9007199254740993)$new_line$(example_line 9223372036854775807)$new_line" ""
 
     run_command "$@" --base-url "$base_url" 100 666
-    verdict "opted out" output_has '^666: Zoë .* <zoe@company.com>, .*, step 0, LinkedIn account 9007199254740993, OPTED OUT$'
-    verdict "nothing that a terminal obeys" output_is_harmless
+    check "opted out" output_has '^666: Zoë .* <zoe@company.com>, .*, step 0, LinkedIn account 9007199254740993, OPTED OUT$'
+    check "nothing that a terminal obeys" output_is_harmless
 
     run_command "$@" --base-url "$base_url" 100 668
     expect "without name and email" 0 "668: - - <->, Finished, step 1$new_line" ""
@@ -162,8 +162,8 @@ check_interrupt() { # MESSAGE COMMAND...
 if command -v python3 >/dev/null 2>&1; then
     check_binding "python" python3 "$examples/python/get_sequence_contacts.py"
     run_command python3 "$examples/python/get_sequence_contacts.py" --verbose --base-url "$base_url" 100 12345
-    verdict "--verbose: the contact" output_is "$(example_line 12345)$new_line"
-    verdict "--verbose: the attempt" errors_have "attempt 1 GET /v4/sequences/100/contacts/12345: 200 in "
+    check "--verbose: the contact" output_is "$(example_line 12345)$new_line"
+    check "--verbose: the attempt" errors_have "attempt 1 GET /v4/sequences/100/contacts/12345: 200 in "
     check_interrupt "interrupted" python3 "$examples/python/get_sequence_contacts.py"
     check_binding "python, threads" python3 "$examples/python/share_client.py"
     check_interrupt "interrupted" python3 "$examples/python/share_client.py"
@@ -340,7 +340,7 @@ if command -v node >/dev/null 2>&1 && command -v npm >/dev/null 2>&1; then
     mkdir -p "$scratch/node"
     cp "$examples/node/package.json" "$examples/node"/*.js "$scratch/node/"
     run_command npm install --prefix "$scratch/node" --no-package-lock --no-audit --no-fund --no-update-notifier
-    verdict "npm install" status_is 0
+    check "npm install" status_is 0
     check_binding "node" node "$scratch/node/get_sequence_contacts.js"
     if command -v python3 >/dev/null 2>&1; then
         check_interrupt "ended by reply_client_interrupt" node "$scratch/node/get_sequence_contacts.js"
@@ -432,7 +432,7 @@ if command -v c++ >/dev/null 2>&1; then
     for standard in c++11 c++20; do
         run_command c++ "-std=$standard" -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Werror "-I$source_dir/include" \
             "$examples/cpp/get_sequence_contacts.cpp" -o "$scratch/get_sequence_contacts" "$library"
-        verdict "compiles as $standard" has_compiled
+        check "compiles as $standard" has_compiled
     done
     check_binding "c++" "$scratch/get_sequence_contacts"
 else
