@@ -1,6 +1,4 @@
-// libreplyio for C++11 and later: owners and exceptions over the C header. Whatever is thrown, a
-// Contact frees its contact and a Client its client; an error is copied from the stack into its
-// exception.
+// libreplyio for C++11 and later: owning pointers and exceptions over the C header.
 #ifndef REPLYIO_HPP
 #define REPLYIO_HPP
 
@@ -26,12 +24,14 @@ using Client = std::unique_ptr<reply_client, Free>;
 struct Error : std::runtime_error {
     explicit Error(const reply_error &error) : std::runtime_error(error.message), details(error) {
     }
-    reply_error details; // details.result says what failed
+    reply_error details;
 };
 
-// Calls any of the header's functions that can fail, less its last argument:
-// call(reply_client_set_timeout_ms, client.get(), 5000) Arguments are converted as in any call of
-// C, and so may be cut: give each its own type.
+// Calls a function of the header and throws an Error if it fails. The last argument is omitted:
+//
+//     call(reply_client_set_timeout_ms, client.get(), 5000);
+//
+// Arguments are converted as in any C call, which may truncate them: pass exact types.
 template <typename Function, typename... Arguments>
 void call(Function function, Arguments... arguments) {
     reply_error error;
