@@ -13,19 +13,19 @@
 
 #include "card.h"
 #include "options.h"
+#include "progress.h"
 #include "terminal.h"
 
 struct run {
     const struct options *options;
     bool use_colour;
-    bool can_show_progress;
     size_t printed_count;
     size_t failed_count;
     size_t unsent_count;       /* failed without an attempt, because the call had ended */
     int64_t rate_limit_end_ms; /* end of the wait for the rate limit, on the monotonic clock */
 };
 
-/* ---- Progress: one line on standard error, redrawn in place ---- */
+/* ---- Progress ---- */
 
 static int64_t monotonic_ms(void) {
     struct timespec now;
@@ -33,27 +33,21 @@ static int64_t monotonic_ms(void) {
     return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-static void erase_progress(const struct run *run) {
-    if (run->can_show_progress) {
-        fputs("\r\033[K", stderr);
-        fflush(stderr);
-    }
-}
-
-static void show_progress(const struct run *run) {
+static void draw_progress(const struct run *run) {
     const size_t total = run->options->contact_count;
     const int64_t left_ms = run->rate_limit_end_ms - monotonic_ms();
+    char line[160];
     /* A single contact arrives soon, unless there is a rate limit. */
-    if (!run->can_show_progress || run->printed_count + run->failed_count == total ||
-        (total == 1 && left_ms <= 0)) {
+    if (run->printed_count + run->failed_count == total || (total == 1 && left_ms <= 0)) {
         return;
     }
-    fprintf(stderr, "%zu done, %zu failed, %zu in all", run->printed_count, run->failed_count,
-            total);
+    const int length = snprintf(line, sizeof line, "%zu done, %zu failed, %zu in all",
+                                run->printed_count, run->failed_count, total);
     if (left_ms > 0) {
-        fprintf(stderr, ", waiting %" PRId64 " s for the rate limit", (left_ms + 999) / 1000);
+        snprintf(line + length, sizeof line - (size_t)length,
+                 ", waiting %" PRId64 " s for the rate limit", (left_ms + 999) / 1000);
     }
-    fflush(stderr);
+    progress_draw(line);
 }
 
 /* Returns the duration in a log line "wait 1000 ms: rate limit", or 0 for any other line. */
@@ -73,12 +67,12 @@ static void on_log(const char *line, void *user_data) {
     if (wait_ms > 0) {
         run->rate_limit_end_ms = monotonic_ms() + wait_ms;
     }
-    erase_progress(run);
+    progress_erase();
     if (run->options->is_verbose) {
         terminal_write(stderr, line, strlen(line));
         fputc('\n', stderr);
     }
-    show_progress(run);
+    draw_progress(run);
 }
 
 /* ---- Standard output ---- */
@@ -132,7 +126,7 @@ static int on_contact(size_t index, reply_result result, reply_sequence_contact 
                       const reply_error *error, void *user_data) {
     struct run *run = user_data;
     (void)index; /* the contact and the error message both contain the id */
-    erase_progress(run);
+    progress_erase();
     if (result != REPLY_OK && error->attempts == 0 && result != REPLY_ERROR_INVALID_ARGUMENT) {
         run->unsent_count++;
         run->failed_count++;
@@ -145,7 +139,7 @@ static int on_contact(size_t index, reply_result result, reply_sequence_contact 
         run->failed_count++;
     }
     reply_sequence_contact_free(contact);
-    show_progress(run);
+    draw_progress(run);
     return ferror(stdout);
 }
 
@@ -181,11 +175,11 @@ static int fetch_contacts(reply_client *client, struct run *run) {
     if (configure(client, run, &error) != REPLY_OK) {
         return report_error(&error);
     }
-    show_progress(run);
+    draw_progress(run);
     const reply_result result =
         reply_get_sequence_contacts(client, options->sequence_id, options->contact_ids,
                                     options->contact_count, on_contact, run, &error);
-    erase_progress(run);
+    progress_erase();
     if (run->unsent_count > 0) {
         terminal_report(EXIT_FAILURE, "%zu more contacts not fetched: %s", run->unsent_count,
                         error.message);
@@ -198,8 +192,7 @@ static int fetch(const struct options *options) {
     const char *no_colour = getenv("NO_COLOR");
     const bool allows_colour = no_colour == NULL || *no_colour == '\0';
     struct run run = {.options = options,
-                      .use_colour = allows_colour && terminal_is_capable(stdout),
-                      .can_show_progress = terminal_is_capable(stderr)};
+                      .use_colour = allows_colour && terminal_is_capable(stdout)};
     reply_client *client = NULL;
     reply_error error;
     if (api_key == NULL || *api_key == '\0') {
@@ -208,6 +201,7 @@ static int fetch(const struct options *options) {
     if (reply_client_create(api_key, &client, &error) != REPLY_OK) {
         return report_error(&error);
     }
+    progress_enable();
     const int status = fetch_contacts(client, &run);
     reply_client_destroy(client);
     return status;

@@ -257,6 +257,7 @@ if command -v openssl >/dev/null 2>&1; then
     openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=127.0.0.1 \
         -addext subjectAltName=IP:127.0.0.1 \
         -keyout "$work/key.pem" -out "$work/certificate.pem" 2>/dev/null
+    : >"$work/tls_log"
     (
         cd "$work" && exec openssl s_server -accept 127.0.0.1:0 -HTTP -cert certificate.pem \
             -key key.pem >tls_log 2>&1 </dev/null 9>&-
@@ -284,9 +285,10 @@ fi
 escape=$(printf '\033')
 erase="$(printf '\r\033')[K"
 
-# Runs the program on a terminal, which merges both streams into the output.
-run_on_terminal() { # VARIABLE=VALUE... -- ARGUMENT...
-    quoted="env"
+# Runs the program on a terminal, which merges both streams into the output. The words before --
+# are the arguments of env; $before is a shell command to run first.
+run_on_terminal() { # WORD... -- ARGUMENT...
+    quoted="${before:+$before && }exec env"
     for argument in "$@"; do
         if [ "$argument" = -- ]; then
             quoted="$quoted '$program' --base-url '$base_url'"
@@ -294,8 +296,22 @@ run_on_terminal() { # VARIABLE=VALUE... -- ARGUMENT...
             quoted="$quoted '$argument'"
         fi
     done
-    run_command script -qec "$quoted" /dev/null
+    run_command ${terminal:-script} -qec "$quoted" /dev/null
 }
+
+# Presses Ctrl-C on the terminal when the program waits for a rate limit, at most 10 s later.
+script_with_interrupt() {
+    (
+        for _ in $(seq 100); do
+            grep -q waiting "$work/raw" && break
+            sleep 0.1
+        done
+        printf '\003'
+        sleep 1
+    ) | script "$@"
+}
+starts_with_erase() { [ "$(head -c 4 "$work/output")" = "$erase" ]; }
+ends_with_erase() { [ "$(tail -c 3 "$work/output")" = "${escape}[K" ]; }
 shows() { grep -qF -e "$1" "$work/output"; }
 hides() { ! shows "$1"; }
 
@@ -321,13 +337,43 @@ if command -v script >/dev/null 2>&1; then
     check "progress: last line" shows "1 failed, 3 in all$erase"
     check "progress: erased before an error" shows "${erase}get_sequence_contact: contact 404 "
     check "progress: erased before a contact" shows "${erase}{\"contactId\": 12345"
-    check "progress: erased at the end" [ "$(tail -c 3 "$work/output")" = "${escape}[K" ]
+    check "progress: erased at the end" ends_with_erase
+
+    # A line that wraps cannot be erased, and Ctrl-C is shown as ^C after the line.
+    before="stty cols 24"
+    run_on_terminal NO_COLOR=1 -- --json 100 404 12345 404
+    check "24 columns: cut line" shows "0 done, 0 failed, 3 i$erase"
+    check "24 columns: long line is absent" hides "3 in"
+    check "24 columns: erased at the end" ends_with_erase
+    for columns in 1 2 3; do
+        before="stty cols $columns"
+        run_on_terminal NO_COLOR=1 -- --json 100 404 12345 404
+        check "$columns columns: progress is hidden" starts_with_erase
+    done
+    before=
 
     start_mock_server "$server" # a new server limits the rate again
     run_on_terminal NO_COLOR=1 -- --json 100 429
     check "rate limit: wait" \
         shows "0 done, 0 failed, 1 in all, waiting 1 s for the rate limit$erase"
     check "rate limit: erased before a contact" shows "${erase}{\"contactId\": 429"
+
+    # A background job of a shell ignores SIGINT, and so would the program.
+    default_signal=
+    ! env --default-signal=INT true 2>/dev/null || default_signal=--default-signal=INT
+    start_mock_server "$server"
+    terminal=script_with_interrupt
+    # The option is absent or one word.
+    # shellcheck disable=SC2086
+    run_on_terminal $default_signal NO_COLOR=1 -- --json 100 429
+    terminal=
+    check "Ctrl-C: exit status 130" status_is 130
+    check "Ctrl-C: progress was shown" shows "waiting 1 s"
+    check "Ctrl-C: progress is erased" ends_with_erase
+    start_mock_server "$server"
+    run_on_terminal timeout --foreground 0.5 env NO_COLOR=1 -- --json 100 429
+    check "SIGTERM: exit status 124 of timeout" status_is 124
+    check "SIGTERM: progress is erased" ends_with_erase
 else
     echo "skipped: colour and progress, without script"
 fi
