@@ -77,21 +77,25 @@ static void on_log(const char *line, void *user_data) {
 
 /* ---- Standard output ---- */
 
-/* Reports a failed write, such as to a full disk. Returns EXIT_SUCCESS or EXIT_FAILURE. */
-static int flush_output(void) {
-    if (fflush(stdout) == 0 && !ferror(stdout)) {
-        return EXIT_SUCCESS;
+/* Reports a failed write, such as to a full disk. If the reader of a pipe has exited, ends the
+ * process as SIGPIPE would have done. Returns EXIT_FAILURE. */
+static int report_write_error(void) {
+    if (errno == EPIPE) {
+        signal(SIGPIPE, SIG_DFL);
+        raise(SIGPIPE);
+        _exit(128 + SIGPIPE); /* SIGPIPE is blocked */
     }
     return terminal_report(EXIT_FAILURE, "cannot write to standard output: %s", strerror(errno));
+}
+
+static int flush_output(void) {
+    return fflush(stdout) == 0 && !ferror(stdout) ? EXIT_SUCCESS : report_write_error();
 }
 
 /* Some file systems report a failed write only at close. A failure that flush_output has reported
  * is not reported a second time. */
 static int close_output(int status) {
-    if (ferror(stdout) || fclose(stdout) == 0) {
-        return status;
-    }
-    return terminal_report(EXIT_FAILURE, "cannot write to standard output: %s", strerror(errno));
+    return ferror(stdout) || fclose(stdout) == 0 ? status : report_write_error();
 }
 
 /* ---- Contacts ---- */
@@ -236,7 +240,7 @@ int main(int argument_count, char **arguments) {
     struct options options;
     open_standard_streams();
     setvbuf(stderr, NULL, _IOLBF, BUFSIZ); /* each line is one write */
-    signal(SIGPIPE, SIG_IGN);              /* a closed connection or pipe is reported as an error */
+    signal(SIGPIPE, SIG_IGN);              /* a closed connection is an error like any other */
     int status = options_read(argument_count, arguments, &options);
     if (status == EXIT_SUCCESS) {
         status = run_task(&options);

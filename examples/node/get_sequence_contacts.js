@@ -80,6 +80,19 @@ async function printContacts({ client, sequenceId, contactIds }) {
   }
 }
 
+// Ends the process as if by SIGPIPE if the reader of a pipe has exited. Node.js ignores SIGPIPE;
+// removing a listener restores the default action.
+function handleWriteError(error) {
+  if (error.code !== "EPIPE") {
+    throw error;
+  }
+  process.on("SIGPIPE", handleWriteError);
+  process.off("SIGPIPE", handleWriteError);
+  process.kill(process.pid, "SIGPIPE");
+}
+
+process.stdout.on("error", handleWriteError);
+process.stderr.on("error", handleWriteError);
 let request = null;
 try {
   request = readArguments();

@@ -9,6 +9,7 @@ Exit status: 0 if all contacts were printed, 1 after an error or Ctrl-C, 2 for i
 
 import argparse
 import os
+import signal
 import sys
 
 import replyio
@@ -87,5 +88,18 @@ def main():
     return 1 if failed_ids else 0
 
 
+def run(main):
+    """Exits with the status of main, or as if by SIGPIPE if the reader of a pipe has exited."""
+    try:
+        try:
+            status = main()
+        finally:
+            sys.stdout.flush()
+    except BrokenPipeError:
+        signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+        signal.raise_signal(signal.SIGPIPE)
+    sys.exit(status)
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    run(main)

@@ -9,7 +9,7 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 
 import replyio
-from get_sequence_contacts import describe, parse_arguments
+from get_sequence_contacts import describe, parse_arguments, run
 
 
 def fetch(client, sequence_id, contact_id):
@@ -33,7 +33,7 @@ def print_contacts(client, executor, options):
             line, is_contact = call.result()
             print(line, flush=True)
             has_all = has_all and is_contact
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, BrokenPipeError):
         # Discards the calls that no thread has started, then interrupts the others.
         executor.shutdown(wait=False, cancel_futures=True)
         client.interrupt(calls)
@@ -59,4 +59,4 @@ def main():
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run(main)

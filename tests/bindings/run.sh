@@ -23,6 +23,7 @@ scratch=$build/bindings
 mkdir -p "$scratch"
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
+mkfifo "$work/pipe"
 skipped=0
 export LD_LIBRARY_PATH="$library_dir" REPLY_API_KEY=a-secret-key PYTHONDONTWRITEBYTECODE=1
 
@@ -99,6 +100,11 @@ check_example() { # NAME COMMAND...
         lines="$(example_line 12345)${newline}404: not in sequence 100$newline"
         expect "missing contact" 1 "$lines" ""
     fi
+
+    # shellcheck disable=SC2016
+    run_command sh -c 'exec 3<>"$0" 4>"$0" 3<&-; "$@" >&4' "$work/pipe" \
+        "$@" --base-url "$base_url" 100 12345 12346
+    expect "pipe whose reader has exited" 141 "" ""
 
     run_command "$@" --base-url http://example.com/v4 100 12345
     expect_failure "base URL without TLS" 2 "the base URL is refused"

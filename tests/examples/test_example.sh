@@ -247,6 +247,19 @@ for arguments in --help --version "100 12345" "--json 100 12345 12345 12345"; do
     fi
 done
 
+# ---- A pipe whose reader has exited ----
+
+mkfifo "$work/pipe"
+# Descriptor 3 is the only reader: without it, opening the pipe for writing would block.
+# shellcheck disable=SC2016
+with_closed_pipe='exec 3<>"$0" 4>"$0" 3<&-; "$@"'
+for arguments in --help --version "100 12345" "--json 100 12345 12345 12345"; do
+    # The arguments are separate words.
+    # shellcheck disable=SC2086
+    run_command sh -c "$with_closed_pipe >&4" "$work/pipe" "$program" --base-url "$base_url" $arguments
+    expect "closed pipe: $arguments" 141 "" ""
+done
+
 # ---- TLS, with openssl as the server: each file is a response ----
 
 if command -v openssl >/dev/null 2>&1; then
