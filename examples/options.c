@@ -70,6 +70,31 @@ static char *trim(char *line) {
     return first;
 }
 
+/* number is that of the line, from 1. Blank lines are skipped. */
+static int read_line(struct options *options, char *line, size_t length, size_t number) {
+    static const char byte_order_mark[] = "\xEF\xBB\xBF";
+    const size_t mark_length = sizeof byte_order_mark - 1;
+    const bool has_nul = strlen(line) != length;
+    const bool has_mark = number == 1 && strncmp(line, byte_order_mark, mark_length) == 0;
+    const char *text = trim(has_mark ? line + mark_length : line);
+    if (has_nul) {
+        return terminal_report(
+            EXIT_WRONG_USAGE,
+            "standard input, line %zu: NUL after \"%s\"; write ids as plain text, "
+            "one per line",
+            number, text);
+    }
+    if (*text == '\0') {
+        return EXIT_SUCCESS;
+    }
+    const int64_t contact_id = parse_number(text, INT64_MAX);
+    if (contact_id == 0) {
+        return terminal_report(EXIT_WRONG_USAGE, "standard input, line %zu: " INVALID_ID, number,
+                               text);
+    }
+    return add_contact_id(options, contact_id);
+}
+
 static int read_contact_ids(struct options *options) {
     char *line = NULL;
     size_t line_size = 0;
@@ -77,15 +102,7 @@ static int read_contact_ids(struct options *options) {
     int status = EXIT_SUCCESS;
     for (size_t number = 1;
          status == EXIT_SUCCESS && (length = getline(&line, &line_size, stdin)) >= 0; number++) {
-        const bool has_nul = strlen(line) != (size_t)length;
-        const char *text = trim(line);
-        const int64_t contact_id = has_nul ? 0 : parse_number(text, INT64_MAX);
-        if (contact_id > 0) {
-            status = add_contact_id(options, contact_id);
-        } else if (has_nul || *text != '\0') {
-            status = terminal_report(EXIT_WRONG_USAGE, "standard input, line %zu: " INVALID_ID,
-                                     number, text);
-        }
+        status = read_line(options, line, (size_t)length, number);
     }
     if (status == EXIT_SUCCESS && !feof(stdin)) {
         status = terminal_report(EXIT_FAILURE, "cannot read standard input: %s", strerror(errno));

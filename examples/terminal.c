@@ -32,12 +32,12 @@ static size_t decode_utf8(const char *text, size_t length, uint32_t *code_point)
 }
 
 /* C0, DEL and C1; directional marks, embeddings, overrides and isolates; line and paragraph
- * separators. */
+ * separators; the byte-order mark, which is invisible. */
 static bool is_unsafe(uint32_t code_point) {
     return code_point < 0x20 || (code_point >= 0x7F && code_point < 0xA0) || code_point == 0x061C ||
            code_point == 0x200E || code_point == 0x200F ||
            (code_point >= 0x2028 && code_point <= 0x202E) ||
-           (code_point >= 0x2066 && code_point <= 0x2069);
+           (code_point >= 0x2066 && code_point <= 0x2069) || code_point == 0xFEFF;
 }
 
 void terminal_write(FILE *stream, const char *text, size_t length) {

@@ -7,7 +7,8 @@
 #include <stdio.h>
 
 /* Writes UTF-8 text. Escapes (\u001b, \u202e) replace control characters, line and paragraph
- * separators and characters that change the writing direction; \x9b replaces an invalid byte. */
+ * separators, byte-order marks and characters that change the writing direction; \x9b replaces an
+ * invalid byte. */
 void terminal_write(FILE *stream, const char *text, size_t length);
 
 /* Writes one line to standard error: the program's name and a message, formatted as by printf and

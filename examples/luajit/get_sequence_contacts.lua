@@ -29,11 +29,11 @@ local function printable(text)
     return ((replyio.text(text) or "-"):gsub("%c", "?"):gsub("\194[\128-\159]", "?"))
 end
 
--- tonumber would round an id above 2^53. strtoll clamps an id that is out of range, so the result
--- is compared with the text.
+-- tonumber would round an id above 2^53. strtoll accepts other texts, too, and clamps an id that is
+-- out of range, so the result is compared with the digits.
 local function parse_id(text)
     local id = ffi.C.strtoll(text, nil, 10)
-    if id < 1 or format_id(id) ~= text then
+    if id < 1 or format_id(id) ~= text:match("^0*(.*)$") then
         local message = 'invalid id "%s": must be a whole number from 1 to 9223372036854775807'
         fail(2, message:format(printable(text)))
     end

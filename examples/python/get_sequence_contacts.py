@@ -15,18 +15,21 @@ import sys
 import replyio
 
 
-def parse_id(text):
-    number = int(text)
-    if not 0 < number < 2**63:
-        raise ValueError
-    return number
-
-
 def printable(text):
     """Replaces control characters: the text of a contact is untrusted."""
     if text is None:
         return "-"
     return "".join(character if character.isprintable() else "?" for character in text)
+
+
+def parse_id(text):
+    # int() alone would accept "1_0", " 10", "+10" and digits of other scripts.
+    digits = text.lstrip("0")
+    is_number = text.isascii() and digits.isdigit() and len(digits) < 20
+    if not is_number or int(digits) >= 2**63:
+        message = f'invalid id "{printable(text)}": must be a whole number from 1 to {2**63 - 1}'
+        raise argparse.ArgumentTypeError(message)
+    return int(digits)
 
 
 def describe(contact):

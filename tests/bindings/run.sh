@@ -109,9 +109,17 @@ check_example() { # NAME COMMAND...
     run_command "$@" --base-url http://example.com/v4 100 12345
     expect_failure "base URL without TLS" 2 "the base URL is refused"
 
-    # 12345 plus 2^64, which is 12345 if truncated to 64 bits.
-    run_command "$@" --base-url "$base_url" 100 18446744073709563961
-    expect_failure "id that is too large" 2 ""
+    # The last id is 12345 plus 2^64, which is 12345 if truncated to 64 bits.
+    for id in abc 1_0 ' 10' '10 ' +10 １０ 1.0 1e1 0x10 0 '' 9223372036854775808 18446744073709563961; do
+        run_command "$@" --base-url "$base_url" 100 "$id"
+        expect_failure "contact id '$id'" 2 "invalid id \"$id\": must be a whole number from 1"
+        run_command "$@" --base-url "$base_url" "$id" 12345
+        expect_failure "sequence id '$id'" 2 "invalid id \"$id\": must be a whole number from 1"
+    done
+    run_command "$@" --base-url "$base_url" 0100 0012345
+    expect "ids with leading zeros" 0 "$(example_line 12345)$newline" ""
+    run_command "$@" --base-url "$base_url" 100 "$(printf '1\033[31m')"
+    expect_failure "control character in an id" 2 'invalid id "1?[31m"'
 
     run_command "$@" --base-url "$base_url" 100
     expect_failure "no contact id" 2 ""

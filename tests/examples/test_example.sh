@@ -164,14 +164,22 @@ run_input() { # INPUT ARGUMENT...
 run_input '12345\n\n  \n 12345\r\n12345' --json 100 -
 three=$(example_json 12345)$newline$(example_json 12345)$newline$(example_json 12345)$newline
 expect "ids from standard input" 0 "$three" ""
+run_input '\0357\0273\0277\n\0357\0273\0277' 100 -
+expect_failure "byte-order mark on a later line" 2 'line 2: invalid id "\\ufeff"'
+run_input '\0357\0273\027712345\n12345\n' --json 100 -
+expect "byte-order mark" 0 "$(example_json 12345)$newline$(example_json 12345)$newline" ""
+run_input '\0357\0273\0277' 100 -
+expect_failure "only a byte-order mark" 2 'no contact id on standard input'
 run_input '1\n\nabc\n' 100 -
 expect_failure "invalid line" 2 'line 3: invalid id "abc"'
 run_input '1\n-5\n' 100 -
 expect_failure "negative line" 2 'line 2: invalid id "-5"'
 run_input '1 2\n' 100 -
-expect_failure "two ids in a line" 2 'line 1: invalid id "1 2"'
+expect_failure "two ids on a line" 2 'line 1: invalid id "1 2"'
 run_input '12\00003\n' 100 -
-expect_failure "NUL in a line" 2 'line 1: invalid id "12"'
+expect_failure "NUL on a line" 2 'line 1: NUL after "12"; write ids as plain text'
+run_input '1\n\0000\n' 100 -
+expect_failure "NUL at the beginning of a line" 2 'line 2: NUL after ""'
 run_input '\n' 100 -
 expect_failure "no id" 2 'no contact id on standard input'
 run_input '1\n' 100 1 -
@@ -181,7 +189,7 @@ expect_failure "unreadable standard input" 1 'cannot read standard input: '
 
 # ---- Wrong usage ----
 
-for id in abc 12a 1.0 +1 0 -1 -5 '' ' 1' 9223372036854775808 99999999999999999999; do
+for id in abc 12a 1.0 +1 0 -1 -5 '' ' 1' 1_0 0x1 1e3 １ 9223372036854775808 99999999999999999999; do
     run 100 "$id"
     expect_failure "contact id '$id'" 2 "invalid id \"$id\": must be a whole number from 1"
     run "$id" 12345
