@@ -110,14 +110,19 @@ static void write_relative_time(const struct card *card, int64_t seconds) {
     fputs(seconds > 0 ? "" : " ago", card->stream);
 }
 
+/* strftime's %Y has no leading zeros in glibc: year 1 would be "1". */
+static bool format_time(char *text, size_t size, const struct tm *time) {
+    const int length = snprintf(text, size, "%04ld", (long)time->tm_year + 1900);
+    return strftime(text + length, size - (size_t)length, "-%m-%d %H:%M %Z", time) > 0;
+}
+
 static void write_date_row(const struct card *card, const char *label, const reply_datetime *date,
                            bool is_relative) {
     const time_t when = (time_t)date->unix_seconds;
     struct tm local;
     char text[64];
     if (!date->has_time || (int64_t)when != date->unix_seconds ||
-        localtime_r(&when, &local) == NULL ||
-        strftime(text, sizeof text, "%Y-%m-%d %H:%M %Z", &local) == 0) {
+        localtime_r(&when, &local) == NULL || !format_time(text, sizeof text, &local)) {
         write_text_row(card, label, date->text);
         return;
     }

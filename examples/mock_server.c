@@ -56,12 +56,21 @@ static const char nameless_contact[] =
 static const char bare_contact[] = "\"status\": \"Finished\", \"currentStep\": 1, \"addingDate\": "
                                    "\"2024-03-08T10:00:00+00:00\", \"isOptedOut\": false}";
 
+/* The first and the last day that a date can have, and a day that is year 0 in UTC. */
+static const char extreme_dates_contact[] =
+    "\"status\": \"Active\", \"currentStep\": 1, \"addingDate\": \"0001-01-01T00:00:00\", "
+    "\"movingDate\": \"9999-12-31T23:59:59+00:00\", "
+    "\"nextSendAfter\": \"0001-01-01T00:00:00+05:00\", \"isOptedOut\": false}";
+
 /* The last row is for every other id. */
 static const struct {
     int64_t contact_id;
     const char *rest;
-} contacts[] = {
-    {666, hostile_contact}, {667, nameless_contact}, {668, bare_contact}, {0, example_contact}};
+} contacts[] = {{666, hostile_contact},
+                {667, nameless_contact},
+                {668, bare_contact},
+                {669, extreme_dates_contact},
+                {0, example_contact}};
 
 /* ---- Responses ---- */
 

@@ -258,7 +258,7 @@ class SequenceContact:
     json: str  # as sent
 
 
-_EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc)
+_EPOCH = datetime.datetime(1970, 1, 1)
 
 
 def _copy_datetime(source):
@@ -267,11 +267,13 @@ def _copy_datetime(source):
     time = None
     with contextlib.suppress(OverflowError):  # datetime has no year 0
         if source.has_time:
-            zone = datetime.timezone(datetime.timedelta(seconds=source.utc_offset_seconds))
+            offset = datetime.timedelta(seconds=source.utc_offset_seconds)
             since_epoch = datetime.timedelta(
                 seconds=source.unix_seconds, microseconds=source.nanoseconds // 1000
             )
-            time = (_EPOCH + since_epoch).astimezone(zone)
+            # The local time is in range even if its UTC is not, as in 0001-01-01T00:00:00+05:00.
+            local_time = _EPOCH + (since_epoch + offset)
+            time = local_time.replace(tzinfo=datetime.timezone(offset))
     return Datetime(source.text.decode(), time)
 
 

@@ -44,6 +44,9 @@ assert.deepEqual(
 );
 assert.equal(contacts[0].addingDate.time.toISOString(), "2024-03-08T10:00:00.000Z");
 assert.equal(contacts[1].movingDate.time, null);
+const firstDay = await client.getSequenceContact(100n, 669n);
+assert.equal(firstDay.addingDate.time.toISOString(), "0001-01-01T00:00:00.000Z");
+assert.equal(firstDay.nextSendAfter.time.toISOString(), "0000-12-31T19:00:00.000Z");
 
 const stop = () => {
   throw new Error("mine");

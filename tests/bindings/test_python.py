@@ -41,6 +41,10 @@ with replyio.Client("key", base_url=sys.argv[1], **SETTINGS) as client:
         ):
             assert (date and date.text) == sent.get(field), field
     assert contacts[0].adding_date.time.isoformat() == contacts[0].adding_date.text
+    first_day = client.get_sequence_contact(100, 669)
+    assert first_day.adding_date.time.isoformat() == "0001-01-01T00:00:00+00:00"
+    assert first_day.moving_date.time.isoformat() == first_day.moving_date.text
+    assert first_day.next_send_after.time.isoformat() == first_day.next_send_after.text
     assert contacts[1].moving_date.time is None
     assert [contact.status.name for contact in contacts] == ["ACTIVE", "UNKNOWN", "OUT_OF_OFFICE"]
     assert [contact.sub_status.name for contact in contacts] == ["NONE", "UNKNOWN", "AUTO_REPLIED"]

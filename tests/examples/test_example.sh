@@ -117,6 +117,13 @@ expect "neither name nor email" 0 "Contact 668
   contact    668 in sequence 100
 " ""
 
+run 100 669
+check "first day" grep -q '^  added      0001-01-01 00:00 UTC (sent without' "$work/output"
+check "last day" grep -qx '  moved      9999-12-31 23:59 UTC' "$work/output"
+check "year 0" grep -qx '  next send  0000-12-31 19:00 UTC, RELATIVE' "$work/output"
+TZ=XYZ-5:30 run 100 669
+check "year 10000" grep -qx '  moved      10000-01-01 05:29 XYZ' "$work/output"
+
 # ---- JSON ----
 
 run --json 100 12345
