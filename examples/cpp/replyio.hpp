@@ -5,8 +5,10 @@
 #include <replyio.h>
 
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <stdexcept>
+#include <type_traits>
 
 namespace replyio {
 
@@ -27,15 +29,28 @@ struct Error : std::runtime_error {
     reply_error details;
 };
 
+// Converts an argument, unless a C call could truncate it silently, such as 0.5 to 0.
+template <typename Parameter, typename Argument> Parameter exact(Argument argument) {
+    using Limits = std::numeric_limits<Argument>;
+    static_assert(!Limits::is_specialized ||
+                      (Limits::is_integer && !std::is_same<Argument, bool>::value &&
+                       Limits::digits <= std::numeric_limits<Parameter>::digits),
+                  "pass an integer type whose values all fit the parameter");
+    return argument;
+}
+
+template <typename... Parameters, typename... Arguments>
+reply_result call_exact(reply_result (*function)(Parameters...), Arguments... arguments) {
+    return function(exact<Parameters>(arguments)...);
+}
+
 // Calls a function of the header and throws an Error if it fails. The last argument is omitted:
 //
 //     call(reply_client_set_timeout_ms, client.get(), 5000);
-//
-// Arguments are converted as in any C call, which may truncate them: pass exact types.
 template <typename Function, typename... Arguments>
 void call(Function function, Arguments... arguments) {
     reply_error error;
-    if (function(arguments..., &error) != REPLY_OK) {
+    if (call_exact(function, arguments..., &error) != REPLY_OK) {
         throw Error(error);
     }
 }

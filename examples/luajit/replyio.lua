@@ -33,19 +33,24 @@ local library = ffi.load("libreplyio.so.0")
 
 local replyio = {}
 
--- Converts an id to a C integer. The ffi alone would truncate it silently. 2^53 is rejected because
--- it may be the rounded value of 2^53 + 1.
-local function exact(id)
-    local number = ffi.new("int64_t", id)
-    if tonumber(number) ~= tonumber(id) or type(id) == "number" and math.abs(id) >= 2 ^ 53 then
-        error("invalid id: must be an exact 64-bit integer", 3)
+-- Converts an integer to a C integer. The ffi alone would truncate it silently. The number 2^53 is
+-- rejected because it may be the rounded value of 2^53 + 1.
+local function exact(name, c_type, value)
+    local is_number = type(value) == "number"
+    local number = (is_number or type(value) == "cdata") and tonumber(value)
+    local is_rounded = is_number and math.abs(value) >= 2 ^ 53
+    if not number or is_rounded or tonumber(ffi.new(c_type, value)) ~= number then
+        local bits = 8 * ffi.sizeof(c_type)
+        error(("invalid %s: must be an exact %d-bit integer"):format(name, bits), 3)
     end
-    return number
+    return ffi.new(c_type, value)
 end
 
--- Returns the value, unless it is a string with a NUL, which would end a C string.
-local function without_nul(value)
-    assert(type(value) ~= "string" or not value:find("\0", 1, true), "text contains a NUL")
+-- Returns a string that can be converted to a C string, which a NUL would end.
+local function checked_text(name, value)
+    if type(value) ~= "string" or value:find("\0", 1, true) then
+        error(("invalid %s: must be a string without a NUL"):format(name), 3)
+    end
     return value
 end
 
@@ -76,18 +81,41 @@ local function is_ok(result)
     return result == library.REPLY_OK
 end
 
+local setting_types = {
+    base_url = "const char *",
+    user_agent = "const char *",
+    ca_file = "const char *",
+    proxy = "const char *",
+    connect_timeout_ms = "int64_t",
+    attempt_timeout_ms = "int64_t",
+    timeout_ms = "int64_t",
+    max_retries = "int32_t",
+    max_concurrency = "int32_t",
+}
+
+local function set(handle, name, value, failure)
+    local c_type = setting_types[name]
+    if not c_type then
+        error("unknown setting: " .. tostring(name))
+    end
+    local argument
+    if c_type == "const char *" then
+        argument = checked_text(name, value)
+    else
+        argument = exact(name, c_type, value)
+    end
+    return library["reply_client_set_" .. name](handle, argument, failure)
+end
+
 -- Returns true if the library accepts all settings and headers.
 local function configure(handle, settings, failure)
     for name, value in pairs(settings) do
-        if name ~= "headers" then
-            local set = library["reply_client_set_" .. name]
-            if not is_ok(set(handle, without_nul(value), failure)) then
-                return false
-            end
+        if name ~= "headers" and not is_ok(set(handle, name, value, failure)) then
+            return false
         end
     end
     for name, value in pairs(settings.headers or {}) do
-        name, value = without_nul(name), without_nul(value)
+        name, value = checked_text("header name", name), checked_text("header value", value)
         if not is_ok(library.reply_client_add_header(handle, name, value, failure)) then
             return false
         end
@@ -100,7 +128,8 @@ end
 function replyio.new_client(api_key, settings)
     local failure = ffi.new("reply_error")
     local handle = ffi.new("reply_client *[1]")
-    if not is_ok(library.reply_client_create(without_nul(api_key), handle, failure)) then
+    local key = checked_text("api_key", api_key)
+    if not is_ok(library.reply_client_create(key, handle, failure)) then
         return nil, copy_error(failure)
     end
     local owned_handle = ffi.gc(handle[0], library.reply_client_destroy)
@@ -123,7 +152,8 @@ end
 
 -- Returns a reply_sequence_contact, or nil and the error.
 function Client:get_sequence_contact(sequence_id, contact_id)
-    local c_sequence_id, c_contact_id = exact(sequence_id), exact(contact_id)
+    local c_sequence_id = exact("sequence_id", "int64_t", sequence_id)
+    local c_contact_id = exact("contact_id", "int64_t", contact_id)
     local failure = ffi.new("reply_error")
     local contact = ffi.new("reply_sequence_contact *[1]")
     local result = library.reply_get_sequence_contact(
@@ -141,10 +171,10 @@ end
 -- nil and the error of the call.
 function Client:get_sequence_contacts(sequence_id, contact_ids, on_contact)
     local raised
-    local c_sequence_id = exact(sequence_id)
+    local c_sequence_id = exact("sequence_id", "int64_t", sequence_id)
     local ids = ffi.new("int64_t[?]", #contact_ids)
     for index, contact_id in ipairs(contact_ids) do
-        ids[index - 1] = exact(contact_id)
+        ids[index - 1] = exact("contact_id", "int64_t", contact_id)
     end
     local deliver = ffi.cast("reply_contact_fn", function(index, _, contact, failure)
         local has_returned, message

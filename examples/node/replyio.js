@@ -135,6 +135,9 @@ function camelCase(name) {
 
 // Returns an integer as a BigInt. koffi alone would truncate one that is out of range.
 function exact(value, bits = 64) {
+  if (typeof value !== "bigint" && typeof value !== "number") {
+    throw new TypeError(`invalid number ${value}: must be a BigInt or a Number`);
+  }
   const number = BigInt(value);
   const isRounded = typeof value === "number" && !Number.isSafeInteger(value);
   if (isRounded || BigInt.asIntN(bits, number) !== number) {

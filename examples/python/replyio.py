@@ -143,6 +143,8 @@ _free = _declare("reply_sequence_contact_free", None, POINTER(_SequenceContact))
 
 def _exact(c_type, value):
     """Converts an integer to a C number. ctypes alone would truncate one that is out of range."""
+    if isinstance(value, bool):
+        raise TypeError("invalid number: must be an int, not a bool")
     number = c_type(value)
     if number.value != value:
         raise OverflowError(f"{value} does not fit into {8 * ctypes.sizeof(c_type)} bits")

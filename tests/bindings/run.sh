@@ -110,7 +110,8 @@ check_example() { # NAME COMMAND...
     expect_failure "base URL without TLS" 2 "the base URL is refused"
 
     # The last id is 12345 plus 2^64, which is 12345 if truncated to 64 bits.
-    for id in abc 1_0 ' 10' '10 ' +10 １０ 1.0 1e1 0x10 0 '' 9223372036854775808 18446744073709563961; do
+    for id in abc 1_0 ' 10' '10 ' +10 １０ 1.0 1e1 0x10 0 '' 9223372036854775808 \
+        18446744073709563961; do
         run_command "$@" --base-url "$base_url" 100 "$id"
         expect_failure "contact id '$id'" 2 "invalid id \"$id\": must be a whole number from 1"
         run_command "$@" --base-url "$base_url" "$id" 12345
@@ -203,6 +204,21 @@ if command -v c++ >/dev/null 2>&1; then
         check "compiles as $standard" has_compiled
     done
     check_example "c++" "$scratch/get_sequence_contacts"
+
+    compile_conversions() {
+        run_command c++ -std=c++11 "-I$source_dir/include" "-I$examples/cpp" "$@" \
+            "$tests/test_conversions.cpp" -o "$scratch/test_conversions" "$library"
+    }
+    compile_conversions
+    check "exact arguments compile" has_compiled
+    run_command "$scratch/test_conversions"
+    expect "exact arguments" 0 "" ""
+    for arguments in "timeout_ms, client.get(), 0.5" "timeout_ms, client.get(), size" \
+        "timeout_ms, client.get(), true" "max_retries, client.get(), 1L << 32" \
+        "max_retries, client.get(), 3U" "max_concurrency, client.get(), 4.0f"; do
+        compile_conversions "-DREJECTED=reply_client_set_$arguments"
+        check "truncated argument does not compile: $arguments" errors_have "pass an integer type"
+    done
 else
     skip "c++" "c++ not found"
 fi

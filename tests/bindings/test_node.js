@@ -70,6 +70,28 @@ for (const settings of [
 ]) {
   assert.throws(() => new Client("key", settings), RangeError);
 }
+const numericSettings = [
+  "timeoutMs",
+  "connectTimeoutMs",
+  "attemptTimeoutMs",
+  "maxRetries",
+  "maxConcurrency",
+];
+for (const name of numericSettings) {
+  for (const value of [0.5, 1.5, -0.5, NaN, Infinity, 2 ** 53]) {
+    assert.throws(() => new Client("key", { [name]: value }), RangeError, `${name}: ${value}`);
+  }
+  for (const value of ["", "3", " 3 ", "0x3", true, false, null, undefined, [], [3], {}]) {
+    assert.throws(() => new Client("key", { [name]: value }), TypeError, `${name}: ${value}`);
+  }
+  new Client("key", { [name]: 1 }).close();
+  new Client("key", { [name]: 1n }).close();
+}
+for (const id of ["100", "", true]) {
+  await assert.rejects(client.getSequenceContact(100n, id), TypeError, id);
+  await assert.rejects(client.getSequenceContact(id, 100n), TypeError, id);
+  await assert.rejects(client.getSequenceContacts(100n, [id], stop), TypeError, id);
+}
 assert.throws(() => new Client("key\0junk"), RangeError);
 assert.throws(() => new Client("key", { baseUrl: Buffer.from(baseUrl) }), TypeError);
 new Client("key", { headers: { "X-TEAM-ID": "7", "X-USER-ID": "8" } }).close();

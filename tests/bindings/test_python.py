@@ -1,5 +1,6 @@
 """test_python.py BASE_URL - checks the Python binding with the mock server."""
 
+import decimal
 import json
 import signal
 import sys
@@ -99,9 +100,29 @@ with replyio.Client("key", base_url=sys.argv[1], **SETTINGS) as client:
     assert lines[0].startswith("attempt 1 GET /v4/sequences/100/contacts/429: 429 in "), lines
     assert lines[2].startswith("attempt 2 GET /v4/sequences/100/contacts/429: 200 in "), lines
 
+    numeric_settings = (
+        "timeout_ms",
+        "connect_timeout_ms",
+        "attempt_timeout_ms",
+        "max_retries",
+        "max_concurrency",
+    )
+    for name in numeric_settings:
+        for value in (0.5, 1.0, True, "3", b"3", None, decimal.Decimal(3)):
+            try:
+                replyio.Client("key", **{name: value})
+            except TypeError:
+                continue
+            raise AssertionError(f"{name}={value!r}")
+        replyio.Client("key", **{name: 1}).close()
+
     for expected, call in (
         (replyio.NotFoundError, lambda: client.get_sequence_contact(100, 404)),
         (OverflowError, lambda: client.get_sequence_contact(100, 2**64 + 12345)),
+        (TypeError, lambda: client.get_sequence_contact(100, "12345")),
+        (TypeError, lambda: client.get_sequence_contact(100, 12345.0)),
+        (TypeError, lambda: client.get_sequence_contact(True, 12345)),
+        (TypeError, lambda: client.get_sequence_contacts(100, [True], stop)),
         (KeyError, lambda: client.get_sequence_contacts(100, [1, 2, 3], stop)),
         (RuntimeError, lambda: client.get_sequence_contacts(100, [1, 2, 3], close)),
         (replyio.InvalidArgumentError, lambda: other.get_sequence_contact(100, 12345)),
