@@ -98,6 +98,41 @@ static int close_output(int status) {
     return ferror(stdout) || fclose(stdout) == 0 ? status : report_write_error();
 }
 
+/* ---- Errors ---- */
+
+enum { REFERENCE_SIZE = 160 };
+
+/* Formats what Reply.io's support needs to find the request: " (code X, request Y)", or "" if the
+ * response has neither. Returns reference. */
+static const char *format_reference(const reply_error *error, char reference[REFERENCE_SIZE]) {
+    const char *code = error->problem_code;
+    const char *request = error->request_id;
+    if (*code != '\0' && *request != '\0') {
+        snprintf(reference, REFERENCE_SIZE, " (code %s, request %s)", code, request);
+    } else if (*code != '\0') {
+        snprintf(reference, REFERENCE_SIZE, " (code %s)", code);
+    } else if (*request != '\0') {
+        snprintf(reference, REFERENCE_SIZE, " (request %s)", request);
+    } else {
+        *reference = '\0';
+    }
+    return reference;
+}
+
+/* Returns the exit status. */
+static int report_error(const reply_error *error) {
+    char reference[REFERENCE_SIZE];
+    const bool is_usage = error->result == REPLY_ERROR_INVALID_ARGUMENT;
+    return terminal_report(is_usage ? EXIT_WRONG_USAGE : EXIT_FAILURE, "%s%s", error->message,
+                           format_reference(error, reference));
+}
+
+static void report_unsent(size_t count, const reply_error *error) {
+    char reference[REFERENCE_SIZE];
+    terminal_report(EXIT_FAILURE, "%zu more contacts not fetched: %s%s", count, error->message,
+                    format_reference(error, reference));
+}
+
 /* ---- Contacts ---- */
 
 /* In valid JSON a newline is white space between tokens, so a space can replace it. Any other
@@ -135,7 +170,7 @@ static int on_contact(size_t index, reply_result result, reply_sequence_contact 
         run->unsent_count++;
         run->failed_count++;
     } else if (result != REPLY_OK) {
-        terminal_report(EXIT_FAILURE, "%s", error->message);
+        report_error(error);
         run->failed_count++;
     } else if (print_contact(run, contact) == EXIT_SUCCESS) {
         run->printed_count++;
@@ -167,12 +202,6 @@ static reply_result configure(reply_client *client, struct run *run, reply_error
     return result;
 }
 
-static int report_error(const reply_error *error) {
-    return terminal_report(error->result == REPLY_ERROR_INVALID_ARGUMENT ? EXIT_WRONG_USAGE
-                                                                         : EXIT_FAILURE,
-                           "%s", error->message);
-}
-
 static int fetch_contacts(reply_client *client, struct run *run) {
     const struct options *options = run->options;
     reply_error error;
@@ -185,8 +214,7 @@ static int fetch_contacts(reply_client *client, struct run *run) {
                                     options->contact_count, on_contact, run, &error);
     progress_erase();
     if (run->unsent_count > 0) {
-        terminal_report(EXIT_FAILURE, "%zu more contacts not fetched: %s", run->unsent_count,
-                        error.message);
+        report_unsent(run->unsent_count, &error);
     }
     return result == REPLY_OK && run->failed_count == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }

@@ -140,16 +140,17 @@ static void respond(const char *headers, char *response) {
     } else if (!skip_prefix(&headers, "GET /v4/sequences/") || !skip_id(&headers, &sequence_id) ||
                !skip_prefix(&headers, "/contacts/") || !skip_id(&headers, &contact_id) ||
                !skip_prefix(&headers, " HTTP/1.1\r\n")) {
-        write_response(response, "404 Not Found" PROBLEM,
+        write_response(response, "404 Not Found\r\nX-Request-Id: 7d1e08" PROBLEM,
                        "{\"title\": \"Not Found\", \"status\": 404}");
     } else if (contact_id == NOT_FOUND_CONTACT) {
-        write_response(response, "404 Not Found" PROBLEM,
+        write_response(response, "404 Not Found\r\nX-Request-Id: 4bf92f" PROBLEM,
                        "{\"title\": \"Not Found\", \"status\": 404, \"detail\": \"The contact is "
                        "not in this sequence.\", "
                        "\"code\": \"sequenceContact.notInSequence\"}");
     } else if (contact_id == RATE_LIMITED_CONTACT && !atomic_flag_test_and_set(&has_limited)) {
-        write_response(response, "429 Too Many Requests\r\nRetry-After: 1" PROBLEM,
-                       "{\"title\": \"Too Many Requests\", \"status\": 429}");
+        write_response(
+            response, "429 Too Many Requests\r\nRetry-After: 1" PROBLEM,
+            "{\"title\": \"Too Many Requests\", \"status\": 429, \"code\": \"RATE_LIMIT\"}");
     } else {
         write_contact(response, sequence_id, contact_id);
     }

@@ -50,6 +50,18 @@ void print(const reply_sequence_contact &contact) {
     std::cout << (contact.is_opted_out ? ", OPTED OUT" : "") << std::endl;
 }
 
+// Returns what Reply.io's support needs to find the request, or "" if nothing is known.
+std::string format_reference(const reply_error &error) {
+    const std::string code = error.problem_code;
+    const std::string request = error.request_id;
+    if (code.empty() && request.empty()) {
+        return "";
+    }
+    return " (" + (code.empty() ? "" : "code " + code) +
+           (code.empty() || request.empty() ? "" : ", ") +
+           (request.empty() ? "" : "request " + request) + ")";
+}
+
 int print_contacts(const replyio::Client &client, std::int64_t sequence_id,
                    const std::vector<std::int64_t> &contact_ids) {
     int status = EXIT_SUCCESS;
@@ -58,7 +70,7 @@ int print_contacts(const replyio::Client &client, std::int64_t sequence_id,
             // The contact is freed at the end of the statement.
             print(*replyio::get_sequence_contact(client, sequence_id, contact_id));
         } catch (const replyio::Error &error) {
-            std::cerr << error.what() << '\n';
+            std::cerr << error.what() << format_reference(error.details) << '\n';
             status = EXIT_FAILURE;
         }
     }

@@ -59,6 +59,18 @@ local function describe(contact)
     return format_id(contact.contact_id) .. ": " .. table.concat(parts, ", ")
 end
 
+-- Returns what Reply.io's support needs to find the request, or "" if nothing is known.
+local function format_reference(failure)
+    local parts = {}
+    if failure.problem_code ~= "" then
+        table.insert(parts, "code " .. failure.problem_code)
+    end
+    if failure.request_id ~= "" then
+        table.insert(parts, "request " .. failure.request_id)
+    end
+    return #parts > 0 and " (" .. table.concat(parts, ", ") .. ")" or ""
+end
+
 local arguments = { unpack(arg) }
 local base_url = "https://api.reply.io/v4"
 if arguments[1] == "--base-url" and arguments[2] then
@@ -87,7 +99,7 @@ client:get_sequence_contacts(sequence_id, contact_ids, function(_, contact, cont
     if contact then
         print(describe(contact))
     else
-        io.stderr:write(contact_failure.message, "\n")
+        io.stderr:write(contact_failure.message, format_reference(contact_failure), "\n")
         status = 1 -- also if the whole call fails, because its error is then delivered here
     end
 end)

@@ -55,6 +55,18 @@ function describe(contact) {
   return `${contact.contactId}: ${parts.join(", ")}`;
 }
 
+// Returns what Reply.io's support needs to find the request, or "" if nothing is known.
+function formatReference(error) {
+  const parts = [];
+  if (error.problemCode !== null) {
+    parts.push(`code ${error.problemCode}`);
+  }
+  if (error.requestId !== null) {
+    parts.push(`request ${error.requestId}`);
+  }
+  return parts.length > 0 ? ` (${parts.join(", ")})` : "";
+}
+
 async function printContacts({ client, sequenceId, contactIds }) {
   // Node.js runs signal listeners on its event loop, not in a signal handler, so that interrupt is
   // allowed.
@@ -65,7 +77,7 @@ async function printContacts({ client, sequenceId, contactIds }) {
       if (error === null) {
         console.log(describe(contact));
       } else {
-        console.error(error.message);
+        console.error(error.message + formatReference(error));
         process.exitCode = 1;
       }
     });

@@ -46,6 +46,13 @@ def describe(contact):
     return f"{contact.contact_id}: {', '.join(parts)}"
 
 
+def format_reference(error):
+    """Returns what Reply.io's support needs to find the request, or "" if nothing is known."""
+    names = {"code": error.problem_code, "request": error.request_id}
+    parts = [f"{name} {value}" for name, value in names.items() if value]
+    return f" ({', '.join(parts)})" if parts else ""
+
+
 def print_log(line):
     print(line, file=sys.stderr)
 
@@ -74,7 +81,7 @@ def main():
         if error is None:
             print(describe(contact), flush=True)
         else:
-            print(error, file=sys.stderr)
+            print(f"{error}{format_reference(error)}", file=sys.stderr)
             failed_ids.append(contact_id)
 
     try:

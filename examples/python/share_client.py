@@ -9,17 +9,17 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 
 import replyio
-from get_sequence_contacts import describe, parse_arguments, run
+from get_sequence_contacts import describe, format_reference, parse_arguments, run
 
 
 def fetch(client, sequence_id, contact_id):
     """Returns the line to print, and True if it is a contact."""
     try:
         return describe(client.get_sequence_contact(sequence_id, contact_id)), True
-    except replyio.NotFoundError:
-        return f"{contact_id}: not in sequence {sequence_id}", False
+    except replyio.NotFoundError as error:
+        return f"{contact_id}: not in sequence {sequence_id}{format_reference(error)}", False
     except replyio.ReplyError as error:
-        return f"{contact_id}: {error}", False
+        return f"{contact_id}: {error}{format_reference(error)}", False
 
 
 def print_contacts(client, executor, options):

@@ -43,6 +43,7 @@ run_command() {
 }
 
 errors_have() { grep -qF -- "$1" "$work/errors"; }
+printed() { cat "$work/output" "$work/errors" | grep -q -- "$1"; }
 output_has() { grep -q -- "$1" "$work/output"; }
 output_is_printable() { ! LC_ALL=C tr -d '\n' <"$work/output" | LC_ALL=C grep -q '[[:cntrl:]]'; }
 has_compiled() { [ "$status" -eq 0 ] && [ ! -s "$work/errors" ]; }
@@ -61,7 +62,7 @@ newline='
 '
 not_in_sequence="contact 404 in sequence 100: HTTP 404, the sequence or the contact does not \
 exist, or the contact is not in this sequence (Not Found: The contact is not in this sequence.); \
-check both ids"
+check both ids (code sequenceContact.notInSequence, request 4bf92f)"
 
 without_key() (
     unset REPLY_API_KEY
@@ -97,9 +98,12 @@ check_example() { # NAME COMMAND...
     if [ "$binding" != "python, threads" ]; then
         expect "missing contact" 1 "$(example_line 12345)$newline" "$not_in_sequence$newline"
     else
-        lines="$(example_line 12345)${newline}404: not in sequence 100$newline"
-        expect "missing contact" 1 "$lines" ""
+        line="404: not in sequence 100 (code sequenceContact.notInSequence, request 4bf92f)"
+        expect "missing contact" 1 "$(example_line 12345)$newline$line$newline" ""
     fi
+
+    run_command "$@" --base-url "${base_url%/v4}" 100 12345
+    check "request id without a code" printed " (request 7d1e08)$"
 
     # shellcheck disable=SC2016
     run_command sh -c 'exec 3<>"$0" 4>"$0" 3<&-; "$@" >&4' "$work/pipe" \

@@ -34,6 +34,7 @@ run() { run_command "$program" --base-url "$base_url" "$@"; }
 
 errors_are_one_line() { [ "$(wc -l <"$work/errors")" -eq 1 ]; }
 errors_have() { grep -q "$1" "$work/errors"; }
+errors_lack() { ! errors_have "$1"; }
 
 # Checks that the last command printed only one line, an error that matches PATTERN.
 expect_failure() { # NAME STATUS PATTERN
@@ -68,7 +69,7 @@ example_card="John Doe
 "
 not_in_sequence="get_sequence_contact: contact 404 in sequence 100: HTTP 404, the sequence or the \
 contact does not exist, or the contact is not in this sequence (Not Found: The contact is not in \
-this sequence.); check both ids
+this sequence.); check both ids (code sequenceContact.notInSequence, request 4bf92f)
 "
 
 # ---- Cards ----
@@ -155,9 +156,10 @@ check "--verbose: second attempt" errors_have "^attempt 2 GET $path: 200 in [0-9
 run_command "$program" --base-url http://127.0.0.1:1/v4 --timeout 1 100 1
 check "no server: exit status 1" status_is 1
 check "no server: message" errors_have '^get_sequence_contact: contact 1 in sequence 100: '
+check "no server: neither code nor request" errors_lack '(code\|(request'
 
 run_command "$program" --base-url "${base_url%/v4}" 100 1
-expect_failure "wrong path" 1 'HTTP 404'
+expect_failure "wrong path" 1 'HTTP 404.* (request 7d1e08)$'
 
 # ---- Ids from standard input ----
 
@@ -196,7 +198,8 @@ expect_failure "unreadable standard input" 1 'cannot read standard input: '
 
 # ---- Wrong usage ----
 
-for id in abc 12a 1.0 +1 0 -1 -5 '' ' 1' 1_0 0x1 1e3 １ 9223372036854775808 99999999999999999999; do
+for id in abc 12a 1.0 +1 0 -1 -5 '' ' 1' 1_0 0x1 1e3 １ 9223372036854775808 \
+    99999999999999999999; do
     run 100 "$id"
     expect_failure "contact id '$id'" 2 "invalid id \"$id\": must be a whole number from 1"
     run "$id" 12345
@@ -271,7 +274,8 @@ with_closed_pipe='exec 3<>"$0" 4>"$0" 3<&-; "$@"'
 for arguments in --help --version "100 12345" "--json 100 12345 12345 12345"; do
     # The arguments are separate words.
     # shellcheck disable=SC2086
-    run_command sh -c "$with_closed_pipe >&4" "$work/pipe" "$program" --base-url "$base_url" $arguments
+    run_command sh -c "$with_closed_pipe >&4" "$work/pipe" \
+        "$program" --base-url "$base_url" $arguments
     expect "closed pipe: $arguments" 141 "" ""
 done
 
@@ -408,7 +412,14 @@ fi
 
 start_mock_server "$server"
 run --timeout 1 100 429
-expect_failure "--timeout: shorter than the rate limit" 1 'HTTP 429'
+expect_failure "--timeout: shorter than the rate limit" 1 'HTTP 429.* (code RATE_LIMIT)$'
+start_mock_server "$server"
+# The numbers are separate words.
+# shellcheck disable=SC2046
+run --json --timeout 1 100 429 $(seq 100)
+check "contacts after a rate limit: exit status 1" status_is 1
+check "contacts after a rate limit: message" \
+    errors_have ': [0-9]* more contacts not fetched: .*HTTP 429.* (code RATE_LIMIT)$'
 
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]
