@@ -82,7 +82,7 @@ static void on_log(const char *line, void *user_data) {
 static int report_write_error(void) {
     if (errno == EPIPE) {
         signal(SIGPIPE, SIG_DFL);
-        raise(SIGPIPE);
+        kill(getpid(), SIGPIPE);
         _exit(128 + SIGPIPE); /* SIGPIPE is blocked */
     }
     return terminal_report(EXIT_FAILURE, "cannot write to standard output: %s", strerror(errno));

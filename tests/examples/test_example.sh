@@ -328,7 +328,7 @@ run_on_terminal() { # WORD... -- ARGUMENT...
             quoted="$quoted '$argument'"
         fi
     done
-    run_command ${terminal:-script} -qec "$quoted" /dev/null
+    run_command "${terminal:-script}" -qec "$quoted" /dev/null
 }
 
 # Presses Ctrl-C on the terminal when the program waits for a rate limit, at most 10 s later.
