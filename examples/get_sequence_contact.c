@@ -122,8 +122,8 @@ static const char *format_reference(const reply_error *error, char reference[REF
 /* Returns the exit status. */
 static int report_error(const reply_error *error) {
     char reference[REFERENCE_SIZE];
-    const bool is_usage = error->result == REPLY_ERROR_INVALID_ARGUMENT;
-    return terminal_report(is_usage ? EXIT_WRONG_USAGE : EXIT_FAILURE, "%s%s", error->message,
+    const bool is_usage_error = error->result == REPLY_ERROR_INVALID_ARGUMENT;
+    return terminal_report(is_usage_error ? EXIT_WRONG_USAGE : EXIT_FAILURE, "%s%s", error->message,
                            format_reference(error, reference));
 }
 
