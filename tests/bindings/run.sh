@@ -60,7 +60,7 @@ example_line() { # CONTACT_ID
 }
 newline='
 '
-not_in_sequence="contact 404 in sequence 100: HTTP 404, the sequence or the contact does not \
+not_in_sequence="contact 404 in sequence 100: HTTP 404: the sequence or the contact does not \
 exist, or the contact is not in this sequence (Not Found: The contact is not in this sequence.); \
 check both ids (code sequenceContact.notInSequence, request 4bf92f)"
 
@@ -111,7 +111,7 @@ check_example() { # NAME COMMAND...
     expect "pipe whose reader has exited" 141 "" ""
 
     run_command "$@" --base-url http://example.com/v4 100 12345
-    expect_failure "base URL without TLS" 2 "the base URL is refused"
+    expect_failure "base URL without TLS" 2 "invalid base URL"
 
     # The last id is 12345 plus 2^64, which is 12345 if truncated to 64 bits.
     for id in abc 1_0 ' 10' '10 ' +10 １０ 1.0 1e1 0x10 0 '' 9223372036854775808 \
@@ -184,7 +184,7 @@ if command -v node >/dev/null 2>&1 && command -v npm >/dev/null 2>&1; then
     check "npm install" status_is 0
     check_example "node" node "$scratch/node/get_sequence_contacts.js"
     if command -v python3 >/dev/null 2>&1; then
-        check_interrupt "ended by reply_client_interrupt" \
+        check_interrupt "interrupted by reply_client_interrupt" \
             node "$scratch/node/get_sequence_contacts.js"
         check_interrupt "closed" node "$scratch/node/test_node_interrupt.js"
     else

@@ -67,7 +67,7 @@ example_card="John Doe
   ICP score  0.85
   contact    12345 in sequence 100
 "
-not_in_sequence="get_sequence_contact: contact 404 in sequence 100: HTTP 404, the sequence or the \
+not_in_sequence="get_sequence_contact: contact 404 in sequence 100: HTTP 404: the sequence or the \
 contact does not exist, or the contact is not in this sequence (Not Found: The contact is not in \
 this sequence.); check both ids (code sequenceContact.notInSequence, request 4bf92f)
 "
@@ -305,7 +305,7 @@ if command -v openssl >/dev/null 2>&1; then
     run_command "$program" --json --base-url "$tls_url" --ca-file "$work/certificate.pem" 100 12345
     expect "CA file" 0 "$json$newline" ""
     run_command "$program" --base-url "$tls_url" 100 12345
-    expect_failure "untrusted certificate" 1 'no trusted connection'
+    expect_failure "untrusted certificate" 1 'TLS connection failed'
     run_command "$program" --base-url "$tls_url" --ca-file "$work/nowhere" 100 12345
     expect_failure "missing CA file" 1 'nowhere'
 else

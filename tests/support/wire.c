@@ -221,7 +221,7 @@ static int record_delivery(size_t index, reply_result result, reply_sequence_con
 }
 
 struct wire_summary wire_fetch_many(reply_client *client, int64_t sequence_id, int count) {
-    int64_t ids[WIRE_MAX_CONTACTS];
+    int64_t ids[WIRE_MAX_CONTACTS] = {0};
     struct deliveries deliveries = {.summary = {.is_each_delivered_once = true}};
     struct wire_summary *summary = &deliveries.summary;
     for (int i = 0; i < count; i++) {
