@@ -499,13 +499,8 @@ reply_result reply_decode_sequence_contact(const char *json, size_t length,
     if (contact != NULL) {
         *contact = NULL;
     }
-    if (json == NULL) {
-        return error_set(error, REPLY_ERROR_INVALID_ARGUMENT,
-                         "invalid argument: json is NULL; pass the JSON text of a contact");
-    }
-    if (contact == NULL) {
-        return error_set(error, REPLY_ERROR_INVALID_ARGUMENT,
-                         "invalid argument: contact is NULL; pass a pointer to a contact pointer");
+    if (json == NULL || contact == NULL) {
+        return error_set_null_argument(error, json == NULL ? "json" : "contact");
     }
     return contact_decode(json, length, contact, error);
 }
