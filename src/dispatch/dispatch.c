@@ -280,10 +280,10 @@ static void handle_response(struct run *run, struct slot *slot,
 static void handle_finished(struct run *run) {
     struct transport_session *connections = run->call->session->connections;
     struct transport_response response;
-    int32_t slot = run->transport->take_finished(connections, &response);
+    int32_t slot = run->transport->collect(connections, &response);
     while (slot >= 0 && !run->is_inherited) {
         handle_response(run, &run->slots[slot], &response);
-        slot = run->is_inherited ? -1 : run->transport->take_finished(connections, &response);
+        slot = run->is_inherited ? -1 : run->transport->collect(connections, &response);
     }
 }
 
