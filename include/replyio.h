@@ -352,6 +352,11 @@ REPLY_API reply_result reply_client_set_max_retries(reply_client *client, int32_
 REPLY_API reply_result reply_client_set_max_concurrency(reply_client *client, int32_t requests,
                                                         reply_error *error);
 
+/* Sets the number of contacts that a list requests per page. The service allows 1,000. 10 to 1,000.
+ * Default: 1,000. */
+REPLY_API reply_result reply_client_set_page_size(reply_client *client, int32_t contacts,
+                                                  reply_error *error);
+
 /*
  * Receives one line per event, without a newline. The line is valid until the function returns.
  *
@@ -423,12 +428,12 @@ REPLY_API reply_result reply_get_sequence_contact(reply_client *client, int64_t 
                                                   reply_error *error);
 
 /*
- * Receives one of many contacts, contact_ids[index]. On success result is REPLY_OK, and the
- * callback owns contact and frees it with reply_sequence_contact_free. On failure contact is NULL
- * and result is error->result.
+ * Receives one of many contacts: contact_ids[index], or of a list the contact that is delivered
+ * after index others. On success result is REPLY_OK, and the callback owns contact and frees it
+ * with reply_sequence_contact_free. On failure contact is NULL and result is error->result.
  *
  * error is never NULL and is valid until the callback returns. Its message names the contact.
- * user_data is the pointer passed to reply_get_sequence_contacts.
+ * user_data is the pointer passed to the call.
  *
  * Returns 0 to continue; any other value stops the call. The callback may call the library, also
  * with the same client. It must not throw, longjmp or destroy the client.
@@ -473,6 +478,39 @@ REPLY_API reply_result reply_get_sequence_contacts(reply_client *client, int64_t
                                                    const int64_t *contact_ids, size_t count,
                                                    reply_contact_fn on_contact, void *user_data,
                                                    reply_error *error);
+
+/*
+ * Delivers all contacts of sequence sequence_id, page by page, in the service's order, on the
+ * calling thread. index counts the deliveries from 0. A contact that cannot be decoded, or that is
+ * of another sequence, is delivered with REPLY_ERROR_INVALID_RESPONSE and does not end the call. A
+ * contact's json is its own item of the page. user_data may be NULL. Blocks until the call ends.
+ * One page is in memory at a time, and up to 32 bytes for each contact that was delivered. Any
+ * number of threads may call it with one client at the same time.
+ *
+ * Others may add and remove contacts in the meantime. A contact that is in the list during the
+ * whole call is delivered exactly once, as long as the service keeps its order. A contact that
+ * leaves and comes back may be missed.
+ *
+ * Each page is fetched like reply_get_sequence_contact fetches a contact, with the same retries and
+ * rate limit. The service counts a page as one request, whatever its size.
+ *
+ * The call has no timeout by default. A list that changes faster than it is read, or a Retry-After,
+ * can hold it for long. Set one with reply_client_set_timeout_ms. The deadline is checked before a
+ * page is requested, not between deliveries.
+ *
+ * Returns REPLY_OK if all contacts were delivered, even if some could not be decoded;
+ * error->attempts is then 0. An error ends the call, and what was delivered stays delivered.
+ * error->attempts is the number of attempts of the page that failed. Any reply_result is possible.
+ * In particular: REPLY_ERROR_INVALID_ARGUMENT    client or on_contact is NULL, sequence_id is less
+ * than 1, or the client was inherited through fork; nothing is delivered REPLY_ERROR_CANCELLED
+ * on_contact returned non-zero, or the call was interrupted, even between two deliveries; the rest
+ * of the page is not delivered REPLY_ERROR_RESPONSE_TOO_LARGE  a page of more than 16 MiB
+ *   REPLY_ERROR_INVALID_RESPONSE    HTTP 200 without a valid page, a page with an item whose
+ *                                   contactId cannot be read, or pages that bring no new contact
+ */
+REPLY_API reply_result reply_list_sequence_contacts(reply_client *client, int64_t sequence_id,
+                                                    reply_contact_fn on_contact, void *user_data,
+                                                    reply_error *error);
 
 #ifdef __cplusplus
 }

@@ -29,6 +29,7 @@ static const struct number {
     {"timeout_ms", MEMBER(timeout_ms), -1, 0, INT32_MAX},
     {"max_retries", MEMBER(settings.max_retries), 3, 0, 10},
     {"max_concurrency", MEMBER(settings.max_concurrency), 4, 1, 100},
+    {"page_size", MEMBER(page_size), 1000, 10, 1000},
 };
 
 static int64_t *member_at(reply_client *client, size_t offset) {
@@ -314,6 +315,11 @@ reply_result reply_client_set_max_retries(reply_client *client, int32_t retries,
 reply_result reply_client_set_max_concurrency(reply_client *client, int32_t requests,
                                               reply_error *error) {
     return set_number(client, MEMBER(settings.max_concurrency), requests, error);
+}
+
+reply_result reply_client_set_page_size(reply_client *client, int32_t contacts,
+                                        reply_error *error) {
+    return set_number(client, MEMBER(page_size), contacts, error);
 }
 
 reply_result reply_client_set_log(reply_client *client, reply_log_fn log, void *user_data,

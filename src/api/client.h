@@ -16,6 +16,7 @@ struct reply_client {
     const struct transport *transport;
     struct dispatch_settings settings; /* points to the texts below */
     int64_t timeout_ms;                /* -1: not set, so that it depends on the call */
+    int64_t page_size;
     char *headers[OWN_HEADER_COUNT + MAX_ADDED_HEADERS];
     char *base_url; /* NULL: the default */
     char *ca_file;

@@ -71,14 +71,16 @@ static enum dispatch_verdict decode(void *context, const struct dispatch_request
     return verdict;
 }
 
-static bool deliver(void *context, size_t index, void *result, reply_error *error) {
+static enum dispatch_next deliver(void *context, size_t index, void *result, reply_error *error) {
     struct contacts *contacts = context;
     contacts->is_delivered = true;
     if (result == NULL) {
         error_prefix(error, "contact %" PRId64 " in sequence %" PRId64 ": ",
                      contacts->contact_ids[index], contacts->sequence_id);
     }
-    return contacts->on_contact(index, error->result, result, error, contacts->user_data) == 0;
+    return contacts->on_contact(index, error->result, result, error, contacts->user_data) == 0
+               ? DISPATCH_DONE
+               : DISPATCH_STOP;
 }
 
 static void discard(void *result) {

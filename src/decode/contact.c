@@ -13,6 +13,7 @@
 #include "base/error.h"
 #include "base/secret.h"
 #include "base/text.h"
+#include "decode/body.h"
 #include "decode/datetime.h"
 #include "decode/json.h"
 #include "decode/locked_cjson.h"
@@ -263,9 +264,11 @@ static bool read_sub_status(struct output *output, const struct field *field,
 
 #define MEMBER(name) offsetof(reply_sequence_contact, name)
 
+enum { CONTACT_ID, SEQUENCE_ID }; /* indexes of fields that a page needs */
+
 static const struct field fields[] = {
-    {"contactId", read_int64, REQUIRED, MEMBER(contact_id), 0},
-    {"sequenceId", read_int64, REQUIRED, MEMBER(sequence_id), 0},
+    [CONTACT_ID] = {"contactId", read_int64, REQUIRED, MEMBER(contact_id), 0},
+    [SEQUENCE_ID] = {"sequenceId", read_int64, REQUIRED, MEMBER(sequence_id), 0},
     {"email", read_string, NULLABLE, MEMBER(email), 0},
     {"firstName", read_string, NULLABLE, MEMBER(first_name), 0},
     {"lastName", read_string, NULLABLE, MEMBER(last_name), 0},
@@ -286,19 +289,14 @@ static const struct field fields[] = {
 };
 
 enum { FIELD_COUNT = sizeof fields / sizeof *fields };
+_Static_assert((int)FIELD_COUNT <= (int)CONTACT_MAX_FIELDS, "a contact has too many fields");
 
 /* ---- Finding the fields in the text ---- */
 
-struct members {
-    struct json_value values[FIELD_COUNT];
-    bool is_present[FIELD_COUNT];
-    size_t likely; /* index of the field that probably comes next: a service keeps its order */
-    const struct field *duplicate; /* NULL if none */
-    reply_error *error;
-};
-
-/* Returns the index of a field, or FIELD_COUNT if none has this name. */
-static inline size_t find_field(const struct members *members, const char *name, size_t length) {
+/* Returns the index of a field, or FIELD_COUNT if none has this name. The search starts with the
+ * likely field, because a service keeps its order. */
+static inline size_t find_field(const struct contact_members *members, const char *name,
+                                size_t length) {
     for (size_t i = 0; i < FIELD_COUNT; i++) {
         const size_t index = (members->likely + i) % FIELD_COUNT;
         if (strlen(fields[index].name) == length && memcmp(fields[index].name, name, length) == 0) {
@@ -309,13 +307,13 @@ static inline size_t find_field(const struct members *members, const char *name,
 }
 
 /* Returns the index of a field whose name has escapes, or FIELD_COUNT if none has this name. */
-static size_t find_escaped_field(struct members *members, const struct json_value *name) {
+static size_t find_escaped_field(struct contact_members *members, const struct json_value *name) {
     if (!name->is_text) {
         return FIELD_COUNT;
     }
     cJSON *item = locked_cjson_parse(name);
     if (item == NULL) {
-        error_set_no_memory(members->error);
+        members->is_out_of_memory = true;
         return FIELD_COUNT;
     }
     const size_t index = find_field(members, item->valuestring, strlen(item->valuestring));
@@ -323,40 +321,19 @@ static size_t find_escaped_field(struct members *members, const struct json_valu
     return index;
 }
 
-static void keep_member(const struct json_value *name, const struct json_value *value,
-                        void *context) {
-    struct members *members = context;
+void contact_keep_member(const struct json_value *name, const struct json_value *value,
+                         void *context) {
+    struct contact_members *members = context;
     const size_t index = name->has_escape ? find_escaped_field(members, name)
                                           : find_field(members, name->text + 1, name->length - 2);
     if (index == FIELD_COUNT) {
         return;
     }
-    if (members->is_present[index]) {
-        members->duplicate = &fields[index];
+    if (members->values[index].kind != JSON_MISSING) {
+        members->duplicates |= (uint32_t)1 << index;
     }
-    members->is_present[index] = true;
     members->values[index] = *value;
-    members->likely = index + 1;
-}
-
-/* Scans the text, which must be JSON and an object without duplicate fields. */
-static bool find_members(const char *json, size_t length, struct members *members,
-                         struct json_document *document) {
-    reply_error *error = members->error;
-    struct json_fault fault;
-    if (!json_scan(json, length, keep_member, members, document, &fault)) {
-        error_set(error, REPLY_ERROR_INVALID_RESPONSE,
-                  "invalid contact: not JSON at byte %zu (%s); check the base URL", fault.offset,
-                  fault.reason);
-        return false;
-    }
-    if (document->value.kind != JSON_OBJECT) {
-        error_set(error, REPLY_ERROR_INVALID_RESPONSE,
-                  "invalid contact: not an object; check the base URL");
-        return false;
-    }
-    return error->result == REPLY_OK && (members->duplicate == NULL ||
-                                         reject_field(error, members->duplicate, "is a duplicate"));
+    members->likely = (unsigned char)((index + 1) % FIELD_COUNT);
 }
 
 /* ---- A contact ---- */
@@ -371,16 +348,15 @@ static struct block *block_of(reply_sequence_contact *contact) {
     return (struct block *)((char *)contact - offsetof(struct block, contact));
 }
 
-static bool allocate_contact(struct output *output, const struct json_document *document,
-                             const struct members *members) {
-    size_t size = sizeof(struct block) + document->length + 1;
+static bool allocate_contact(struct output *output, const char *json, size_t length,
+                             const struct contact_members *members) {
+    size_t size = sizeof(struct block) + length + 1;
     for (size_t i = 0; i < FIELD_COUNT; i++) {
         size += members->values[i].length; /* the NUL replaces the quotes */
     }
     /* The values are parts of the text, so the sum cannot wrap if the text fits twice. With 32
      * bits, 2 GiB do not fit. */
-    struct block *block =
-        document->length <= (SIZE_MAX - sizeof *block - 1) / 2 ? calloc(1, size) : NULL;
+    struct block *block = length <= (SIZE_MAX - sizeof *block - 1) / 2 ? calloc(1, size) : NULL;
     if (block == NULL) {
         error_set_no_memory(output->error);
         return false;
@@ -388,22 +364,22 @@ static bool allocate_contact(struct output *output, const struct json_document *
     reply_sequence_contact *contact = &block->contact;
     char *text = (char *)(block + 1);
     block->size = size;
-    memcpy(text, document->text, document->length);
+    memcpy(text, json, length);
     contact->json = text;
-    contact->json_length = document->length;
+    contact->json_length = length;
     contact->sub_status = REPLY_CONTACT_SUB_STATUS_NULL;
     output->contact = contact;
-    output->next_string = text + document->length + 1;
+    output->next_string = text + length + 1;
     return true;
 }
 
-static bool read_fields(struct output *output, const struct members *members) {
+static bool read_fields(struct output *output, const struct contact_members *members) {
     for (size_t i = 0; i < FIELD_COUNT; i++) {
         const struct json_value *value = &members->values[i];
-        const bool is_null = !members->is_present[i] || value->kind == JSON_NULL;
+        const bool is_null = value->kind == JSON_MISSING || value->kind == JSON_NULL;
         if (is_null && fields[i].nullability == REQUIRED) {
             return reject_field(output->error, &fields[i],
-                                members->is_present[i] ? "is null" : "is missing");
+                                value->kind == JSON_NULL ? "is null" : "is missing");
         }
         if (!is_null && !fields[i].read(output, &fields[i], value)) {
             return false;
@@ -412,17 +388,23 @@ static bool read_fields(struct output *output, const struct members *members) {
     return true;
 }
 
-reply_result contact_decode(const char *json, size_t length, reply_sequence_contact **contact,
-                            reply_error *error) {
-    struct members members = {.error = error};
+reply_result contact_read(const struct contact_members *members, const char *json, size_t length,
+                          reply_sequence_contact **contact, reply_error *error) {
     struct output output = {.error = error};
-    struct json_document document;
     *contact = NULL;
-    if (!find_members(json, length, &members, &document) ||
-        !allocate_contact(&output, &document, &members)) {
+    if (members->is_out_of_memory) {
+        return error_set_no_memory(error);
+    }
+    for (size_t i = 0; i < FIELD_COUNT && members->duplicates != 0; i++) {
+        if ((members->duplicates >> i & 1) != 0) {
+            reject_field(error, &fields[i], "is a duplicate");
+            return error->result;
+        }
+    }
+    if (!allocate_contact(&output, json, length, members)) {
         return error->result;
     }
-    if (!read_fields(&output, &members)) {
+    if (!read_fields(&output, members)) {
         contact_discard(output.contact);
         return error->result;
     }
@@ -430,64 +412,49 @@ reply_result contact_decode(const char *json, size_t length, reply_sequence_cont
     return REPLY_OK;
 }
 
-/* Says what a body that is not an object starts with. It is not quoted, because it may contain a
- * person's data. */
-static const char *describe_start(const char *body, size_t length) {
-    static const struct {
-        const char *start;
-        const char *description;
-    } starts[] = {
-        {"[", "an array"}, {"\"", "a string"}, {"<!doctype html", "HTML"}, {"<html", "HTML"},
-        {"<?xml", "XML"},  {"<", "markup"},    {")]}'", "a )]}' prefix"},  {"null", "null"},
-    };
-    const size_t start = json_find_start(body, length);
-    body += start;
-    length -= start;
-    if (length == 0) {
-        return "nothing";
-    }
-    for (size_t i = 0; i < sizeof starts / sizeof *starts; i++) {
-        const size_t start_length = strlen(starts[i].start);
-        if (start_length <= length &&
-            text_equals_ignoring_case(body, starts[i].start, start_length)) {
-            return starts[i].description;
-        }
-    }
-    const unsigned char first = (unsigned char)body[0];
-    return first >= 0x20 && first < 0x7F ? "text" : "binary data";
+static bool read_id(const struct contact_members *members, size_t index, int64_t *id) {
+    reply_error ignored;
+    struct output output = {.error = error_begin(&ignored, NULL)};
+    return (members->duplicates >> index & 1) == 0 &&
+           read_integer(&output, &fields[index], &members->values[index], id);
 }
 
-/* The body probably comes from a captive portal or a proxy. */
-static reply_result reject_body(const char *body, size_t length, const char *content_type,
-                                const char *key, reply_error *error) {
-    const char *type = content_type != NULL ? content_type : "none";
-    char quoted_type[64];
-    error_quote(quoted_type, sizeof quoted_type, type, strlen(type), key);
-    return error_set(error, REPLY_ERROR_INVALID_RESPONSE,
-                     "invalid response: HTTP 200 without a contact (Content-Type %s, %zu bytes, "
-                     "starts with %s); check the base URL, and the network for a captive portal or "
-                     "a proxy",
-                     quoted_type, length, describe_start(body, length));
+bool contact_read_contact_id(const struct contact_members *members, int64_t *contact_id) {
+    return read_id(members, CONTACT_ID, contact_id);
 }
 
-/* A service that reports a problem with status 200 still tells its code. */
-static void keep_problem_code(const char *body, size_t length, const char *key,
-                              reply_error *error) {
-    struct problem problem;
-    problem_decode(body, length, key, &problem);
-    memcpy(error->problem_code, problem.code, sizeof error->problem_code);
+bool contact_read_sequence_id(const struct contact_members *members, int64_t *sequence_id) {
+    return read_id(members, SEQUENCE_ID, sequence_id);
+}
+
+reply_result contact_decode(const char *json, size_t length, reply_sequence_contact **contact,
+                            reply_error *error) {
+    struct contact_members members;
+    struct json_document document;
+    struct json_fault fault;
+    memset(&members, 0, sizeof members);
+    *contact = NULL;
+    if (!json_scan(json, length, contact_keep_member, &members, &document, &fault)) {
+        return error_set(error, REPLY_ERROR_INVALID_RESPONSE,
+                         "invalid contact: not JSON at byte %zu (%s); check the base URL",
+                         fault.offset, fault.reason);
+    }
+    if (document.value.kind != JSON_OBJECT) {
+        return error_set(error, REPLY_ERROR_INVALID_RESPONSE,
+                         "invalid contact: not an object; check the base URL");
+    }
+    return contact_read(&members, document.text, document.length, contact, error);
 }
 
 reply_result contact_decode_response(const char *body, size_t length, const char *content_type,
                                      const char *key, reply_sequence_contact **contact,
                                      reply_error *error) {
     *contact = NULL;
-    const size_t start = json_find_start(body, length);
-    if (start == length || body[start] != '{') {
-        return reject_body(body, length, content_type, key, error);
+    if (!body_is_object(body, length)) {
+        return body_reject(body, length, content_type, key, "a contact", error);
     }
     if (contact_decode(body, length, contact, error) == REPLY_ERROR_INVALID_RESPONSE) {
-        keep_problem_code(body, length, key, error);
+        problem_keep_code(body, length, key, error);
     }
     return error->result;
 }

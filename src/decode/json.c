@@ -100,31 +100,47 @@ static bool scan_escape(struct scanner *scanner, struct json_value *string) {
     return true;
 }
 
+/* Bytes that need no look inside a string: ASCII but control characters, quote and backslash. */
+static const bool is_ordinary[256] = {
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    1, 1, 0, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,
+    1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 1, 1, 1,
+    1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1};
+
+/* Scans a byte of a string, or bytes that belong together, that is not ordinary. */
+static bool scan_special(struct scanner *scanner, struct json_value *string) {
+    uint32_t code_point = 0;
+    const unsigned char byte = (unsigned char)*scanner->at;
+    if (byte == '\\') {
+        string->has_escape = true;
+        scanner->at++;
+        return scan_escape(scanner, string);
+    }
+    if (byte < 0x20) {
+        return fail(scanner, "unescaped control character in a string");
+    }
+    const size_t size =
+        text_decode_utf8(scanner->at, (size_t)(scanner->end - scanner->at), &code_point);
+    scanner->at += size;
+    return size > 0 || fail(scanner, "invalid UTF-8");
+}
+
 static bool scan_string(struct scanner *scanner, struct json_value *string) {
     string->kind = JSON_STRING;
     string->text = scanner->at;
     string->is_text = true;
     scanner->at++;
-    while (scanner->at < scanner->end && *scanner->at != '"') {
-        const unsigned char byte = (unsigned char)*scanner->at;
-        if (byte >= 0x20 && byte < 0x80 && byte != '\\') {
-            scanner->at++;
-        } else if (byte == '\\') {
-            string->has_escape = true;
-            scanner->at++;
-            if (!scan_escape(scanner, string)) {
-                return false;
-            }
-        } else if (byte < 0x20) {
-            return fail(scanner, "unescaped control character in a string");
-        } else {
-            uint32_t code_point = 0;
-            const size_t size =
-                text_decode_utf8(scanner->at, (size_t)(scanner->end - scanner->at), &code_point);
-            if (size == 0) {
-                return fail(scanner, "invalid UTF-8");
-            }
-            scanner->at += size;
+    for (;;) {
+        const char *at = scanner->at;
+        while (at < scanner->end && is_ordinary[(unsigned char)*at]) {
+            at++;
+        }
+        scanner->at = at;
+        if (at == scanner->end || *at == '"') {
+            break;
+        }
+        if (!scan_special(scanner, string)) {
+            return false;
         }
     }
     if (!expect_byte(scanner, '"', "expected the end of a string")) {
@@ -300,27 +316,92 @@ static bool scan_value(struct scanner *scanner, struct json_value *value) {
     return true;
 }
 
-/* Scans the document's object. */
+/* Scans from the end of a value in the container at a level to the start of the next one. Closes
+ * the container if it ends here. */
+static bool scan_next(struct scanner *scanner, size_t level, struct json_value *name) {
+    skip_space(scanner);
+    if (is_at_closer(scanner)) {
+        close_container(scanner);
+    }
+    return scanner->depth == level || scan_comma(scanner, name);
+}
+
+/* Scans an object, and reports its members. */
 static bool scan_members(struct scanner *scanner, json_member_fn on_member, void *context,
                          struct json_value *object) {
+    const size_t level = scanner->depth;
     struct json_value name;
     struct json_value value;
     *object = (struct json_value){.text = scanner->at};
     if (!open_container(scanner, object, JSON_OBJECT, '}') ||
-        (scanner->depth > 0 && !scan_name(scanner, &name))) {
+        (scanner->depth > level && !scan_name(scanner, &name))) {
         return false;
     }
-    while (scanner->depth > 0) {
+    while (scanner->depth > level) {
         if (!scan_value(scanner, &value)) {
             return false;
         }
         if (on_member != NULL) {
             on_member(&name, &value, context);
         }
-        skip_space(scanner);
-        if (is_at_closer(scanner)) {
-            close_container(scanner);
-        } else if (!scan_comma(scanner, &name)) {
+        if (!scan_next(scanner, level, &name)) {
+            return false;
+        }
+    }
+    object->length = (size_t)(scanner->at - object->text);
+    return true;
+}
+
+/* Scans an array, and reports its items with their members. */
+static bool scan_items(struct scanner *scanner, const struct json_visitor *visitor) {
+    const size_t level = scanner->depth;
+    struct json_value array = {0};
+    struct json_value item;
+    struct json_value unused;
+    if (!open_container(scanner, &array, JSON_ARRAY, ']')) {
+        return false;
+    }
+    while (scanner->depth > level) {
+        void *item_context = visitor->start_item(visitor->context);
+        if (item_context == NULL) {
+            return fail(scanner, "scan ended");
+        }
+        if (peek(scanner) == '{'
+                ? !scan_members(scanner, visitor->on_item_member, item_context, &item)
+                : !scan_value(scanner, &item)) {
+            return false;
+        }
+        visitor->end_item(&item, visitor->context);
+        if (!scan_next(scanner, level, &unused)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Scans an object, and reports its members and the items of its list. */
+static bool scan_list(struct scanner *scanner, const struct json_visitor *visitor,
+                      struct json_value *object) {
+    const size_t level = scanner->depth;
+    struct json_value name;
+    struct json_value value;
+    *object = (struct json_value){.text = scanner->at};
+    if (!open_container(scanner, object, JSON_OBJECT, '}') ||
+        (scanner->depth > level && !scan_name(scanner, &name))) {
+        return false;
+    }
+    while (scanner->depth > level) {
+        if (peek(scanner) == '[' && visitor->is_list(&name, visitor->context)) {
+            if (!scan_items(scanner, visitor)) {
+                return false;
+            }
+        } else {
+            if (!scan_value(scanner, &value)) {
+                return false;
+            }
+            visitor->on_member(&name, &value, visitor->context);
+        }
+        if (!scan_next(scanner, level, &name)) {
             return false;
         }
     }
@@ -340,20 +421,38 @@ static void start_scan(struct scanner *scanner, const char *text, size_t length,
     scanner->depth = 0;
 }
 
+/* Starts a document, up to its value. */
+static void start_document(struct scanner *scanner, const char *text, size_t length,
+                           struct json_document *document, struct json_fault *fault) {
+    start_scan(scanner, text, length, fault);
+    skip_byte_order_mark(scanner);
+    document->text = scanner->at;
+    document->length = (size_t)(scanner->end - scanner->at);
+    skip_space(scanner);
+}
+
+static bool end_document(struct scanner *scanner) {
+    skip_space(scanner);
+    return scanner->at == scanner->end || fail(scanner, "text after the document");
+}
+
 bool json_scan(const char *text, size_t length, json_member_fn on_member, void *context,
                struct json_document *document, struct json_fault *fault) {
     struct scanner scanner;
-    start_scan(&scanner, text, length, fault);
-    skip_byte_order_mark(&scanner);
-    document->text = scanner.at;
-    document->length = (size_t)(scanner.end - scanner.at);
-    skip_space(&scanner);
-    if (peek(&scanner) == '{' ? !scan_members(&scanner, on_member, context, &document->value)
-                              : !scan_value(&scanner, &document->value)) {
-        return false;
-    }
-    skip_space(&scanner);
-    return scanner.at == scanner.end || fail(&scanner, "text after the document");
+    start_document(&scanner, text, length, document, fault);
+    const bool is_valid = peek(&scanner) == '{'
+                              ? scan_members(&scanner, on_member, context, &document->value)
+                              : scan_value(&scanner, &document->value);
+    return is_valid && end_document(&scanner);
+}
+
+bool json_scan_items(const char *text, size_t length, const struct json_visitor *visitor,
+                     struct json_document *document, struct json_fault *fault) {
+    struct scanner scanner;
+    start_document(&scanner, text, length, document, fault);
+    const bool is_valid = peek(&scanner) == '{' ? scan_list(&scanner, visitor, &document->value)
+                                                : scan_value(&scanner, &document->value);
+    return is_valid && end_document(&scanner);
 }
 
 size_t json_find_start(const char *text, size_t length) {

@@ -6,6 +6,7 @@
 #include <stddef.h>
 
 enum json_kind {
+    JSON_MISSING, /* no value: zero, so that cleared memory has none */
     JSON_NULL,
     JSON_FALSE,
     JSON_TRUE,
@@ -17,9 +18,9 @@ enum json_kind {
 
 /* A value's span of the text; a string's includes the quotes. */
 struct json_value {
-    enum json_kind kind;
     const char *text;
     size_t length;
+    enum json_kind kind;
     bool has_escape; /* a string with a backslash */
     bool is_text;    /* a string that contains neither \u0000 nor a lone surrogate */
     bool is_integer; /* a number of digits only, with an optional minus sign */
@@ -36,9 +37,30 @@ struct json_fault {
     const char *reason; /* a constant string */
 };
 
-/* Receives a member of the document's object, in the order of the text. */
+/* Receives a member of an object, in the order of the text. */
 typedef void (*json_member_fn)(const struct json_value *name, const struct json_value *value,
                                void *context);
+
+/* Receives what json_scan_items finds. All functions receive context. */
+struct json_visitor {
+    /* Returns true if the items of a member's array are to be reported instead of its value. Only
+     * called for arrays. */
+    bool (*is_list)(const struct json_value *name, void *context);
+
+    /* Receives the other members of the document's object. */
+    json_member_fn on_member;
+
+    /* Returns the context for the members of the item that comes next. NULL ends the scan. */
+    void *(*start_item)(void *context);
+
+    /* Receives a member of an item that is an object, with the item's own context. */
+    json_member_fn on_item_member;
+
+    /* Receives an item after its members. */
+    void (*end_item)(const struct json_value *item, void *context);
+
+    void *context;
+};
 
 /* Maximum nesting; the document itself is level 1. */
 enum { JSON_MAX_DEPTH = 512 };
@@ -49,6 +71,10 @@ enum { JSON_MAX_DEPTH = 512 };
  * received some members. Never reads beyond length bytes. */
 bool json_scan(const char *text, size_t length, json_member_fn on_member, void *context,
                struct json_document *document, struct json_fault *fault);
+
+/* Scans like json_scan, and reports the members of the items of one of the object's arrays, too. */
+bool json_scan_items(const char *text, size_t length, const struct json_visitor *visitor,
+                     struct json_document *document, struct json_fault *fault);
 
 /* Returns the index of the first byte after a byte-order mark and white space; length if there is
  * none. */

@@ -98,7 +98,7 @@ void problem_decode(const char *body, size_t length, const char *key, struct pro
     struct members members;
     struct json_document document;
     struct json_fault fault;
-    memset(&members, 0, sizeof members); /* a missing member is JSON_NULL */
+    memset(&members, 0, sizeof members); /* JSON_MISSING */
     memset(problem, 0, sizeof *problem);
     if (length == 0 || !json_scan(body, length, keep_member, &members, &document, &fault)) {
         return;
@@ -108,4 +108,10 @@ void problem_decode(const char *body, size_t length, const char *key, struct pro
     append_string(problem, &members.title, key);
     append_string(problem, &members.detail, key);
     append_errors(problem, &members.errors, key);
+}
+
+void problem_keep_code(const char *body, size_t length, const char *key, reply_error *error) {
+    struct problem problem;
+    problem_decode(body, length, key, &problem);
+    memcpy(error->problem_code, problem.code, sizeof error->problem_code);
 }

@@ -153,13 +153,28 @@ static void log_retry(struct run *run, const struct slot *slot, const reply_erro
 
 /* ---- Delivering ---- */
 
+/* Returns true if an interrupt has come since the call began. */
+static bool is_interrupted(const struct run *run) {
+    bool has_come = false;
+    gate_read(run->call->gate, run->call->gate_call, &has_come);
+    return has_come;
+}
+
+/* An outcome can take several deliveries: the items of a page. An interrupt or the callback's stop
+ * ends them. */
 static void deliver(struct run *run, size_t index, void *result, reply_error *error) {
     const struct dispatch_functions *functions = run->call->functions;
-    if (run->is_stopped) {
-        functions->discard(result);
-    } else {
-        run->is_stopped = !functions->deliver(run->call->context, index, result, error);
+    enum dispatch_next next = DISPATCH_MORE;
+    while (next == DISPATCH_MORE && !run->is_stopped) {
+        next = functions->deliver(run->call->context, index, result, error);
+        run->is_stopped = next == DISPATCH_STOP;
         check_fork(run);
+        if (next == DISPATCH_MORE && !run->is_stopped && is_interrupted(run)) {
+            break;
+        }
+    }
+    if (next == DISPATCH_MORE) {
+        functions->discard(result);
     }
 }
 

@@ -48,6 +48,13 @@ struct dispatch_request {
     char *path; /* path and query to append to the base URL; there is room for REQUEST_PATH_SIZE */
 };
 
+/* What follows a delivery. */
+enum dispatch_next {
+    DISPATCH_DONE, /* the outcome is delivered */
+    DISPATCH_MORE, /* deliver is to be called for it again */
+    DISPATCH_STOP  /* the callback has stopped the call; the outcome is delivered or freed */
+};
+
 /* What decode tells of a response. */
 enum dispatch_verdict {
     DISPATCH_ACCEPT,
@@ -68,9 +75,10 @@ struct dispatch_functions {
                                     const struct transport_response *response, void **result,
                                     reply_error *error);
 
-    /* Delivers the result of decode, which it takes over, or an error and a NULL result. It may
-     * change the error. Runs the host's code. Returns false to stop the call. */
-    bool (*deliver)(void *context, size_t index, void *result, reply_error *error);
+    /* Delivers the result of decode, or an error and a NULL result, by running the host's code at
+     * most once. Takes the result over, unless it returns DISPATCH_MORE. It may change the error.
+     */
+    enum dispatch_next (*deliver)(void *context, size_t index, void *result, reply_error *error);
 
     /* Frees a result that is not delivered. */
     void (*discard)(void *result);
