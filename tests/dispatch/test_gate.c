@@ -209,12 +209,12 @@ static void test_earlier_429_reports_gate_time(void **state) {
     set_retries(*state, 0);
     FAKE_SCRIPT(6, {.duration_ms = 1000, .http_status = 429, .retry_after = "1"});
     FAKE_SCRIPT(7, {.duration_ms = 500, .http_status = 429, .retry_after = "2"});
-    fake_call_at(0, fetch_limited_contact_7, *state);
+    fake_call_at(1, fetch_limited_contact_7, *state);
     fetch_one(*state, 6, &error);
-    expect_error(&error, REPLY_ERROR_RATE_LIMITED, 1, 429, 0, 1500);
+    expect_error(&error, REPLY_ERROR_RATE_LIMITED, 1, 429, 0, 1501);
     assert_int_equal(fake_now_ms(), 1000);
     assert_int_equal(fetch_one(*state, 8, &error), REPLY_OK);
-    EXPECT_STARTS(0, 0, 2500);
+    EXPECT_STARTS(0, 1, 2501);
 }
 
 /* ---- The gate, in calls for many contacts ---- */
@@ -390,14 +390,15 @@ static void close_gate_on_delivery(struct call *call, size_t index) {
     }
 }
 
+/* The second contact is sent before the callback is called. */
 static void test_429_in_callback_closes_gate(void **state) {
-    struct call call = make_call(*state, 2);
+    struct call call = make_call(*state, 3);
     call.on_delivery = close_gate_on_delivery;
     set_concurrency(*state, 1);
     set_retries(*state, 0);
     FAKE_SCRIPT(99, {.duration_ms = 20, .http_status = 429, .retry_after = "30"});
     fetch_all(&call, REPLY_OK);
-    EXPECT_STARTS(0, 100, 30120);
+    EXPECT_STARTS(0, 100, 100, 30120);
 }
 
 /* ---- The gate, in several threads ---- */
@@ -468,8 +469,8 @@ static size_t count_in_log(const char *words) {
     return count;
 }
 
-/* The retry of the second call is due at 20,050 ms. A response at 300 ms makes that call notice
- * that the gate is closed until 60,100 ms. */
+/* The retry of the second call is due at 20,050 ms. The 429 of the first call wakes it, and it
+ * notices that the gate is closed until 60,100 ms. */
 static void test_each_call_logs_gate_wait(void **state) {
     static struct call calls[2];
     static const int64_t ids[][2] = {{1}, {2, 3}};
@@ -485,7 +486,7 @@ static void test_each_call_logs_gate_wait(void **state) {
     assert_int_equal(calls[1].result, REPLY_OK);
     assert_int_equal(fake_get_start_ms(3), 60100);
     assert_int_equal(fake_get_start_ms(4), 60100);
-    assert_int_equal(count_in_log("wait 60000 ms: rate limit\n"), 1);
+    assert_int_equal(count_in_log("wait 60000 ms: rate limit\n"), 2);
     assert_int_equal(count_in_log("wait 20000 ms: HTTP 503, retry 1 of 3\n"), 1);
     assert_int_equal(count_in_log(" ms: rate limit\n"), 2);
 }
