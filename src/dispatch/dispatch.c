@@ -118,10 +118,8 @@ static void check_fork(struct run *run) {
 }
 
 static void log_line(struct run *run, const char *line) {
-    if (!run->is_inherited) {
-        run->settings->log(line, run->settings->log_user_data);
-        check_fork(run);
-    }
+    run->settings->log(line, run->settings->log_user_data);
+    check_fork(run);
 }
 
 static void log_attempt(struct run *run, const struct slot *slot, reply_result failure,
@@ -339,7 +337,7 @@ static void interrupt(struct run *run) {
 
 /* Takes back what was started but not sent. Such an attempt does not count. */
 static void recall_unsent(struct run *run) {
-    for (int32_t i = 0; i < run->slot_count; i++) {
+    for (int32_t i = 0; i < run->slot_count && !run->is_inherited; i++) {
         struct slot *slot = &run->slots[i];
         if (slot->state == SLOT_IN_FLIGHT &&
             run->transport->recall(run->call->session->connections, i)) {

@@ -103,7 +103,7 @@ static bool fetch_and_fork(void) {
                 {.duration_ms = 20});
     FAKE_SCRIPT(5, {.connect_ms = 300, .duration_ms = 10});
     FAKE_SCRIPT(8, {.duration_ms = 60000});
-    FAKE_SCRIPT(9, {.duration_ms = 60000});
+    FAKE_SCRIPT(9, {.connect_ms = 60000});
     fake_interrupt_at(20000, client);
     call.on_delivery = fork_on_delivery;
     host_call_count = 0;
