@@ -16,9 +16,9 @@
 #include "dispatch/response.h"
 #include "dispatch/retry.h"
 
-/* Until its first outcome is delivered, a slot can be freed twice more: by a request that cannot be
- * sent, and by one that ends before the delivery. */
-enum { DELIVERIES_PER_SLOT = 3 };
+/* Until an outcome of a step is delivered in the next step, its slot can be freed once more: by a
+ * request that cannot be sent, or by one that ends. */
+enum { DELIVERIES_PER_SLOT = 2 };
 
 enum slot_state { SLOT_FREE, SLOT_WAITING, SLOT_IN_FLIGHT };
 

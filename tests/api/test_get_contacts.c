@@ -743,6 +743,13 @@ static void test_interrupt_keeps_queued_contacts(void **state) {
         expect_delivery(&call, i, i, 100, i < 4 ? REPLY_OK : REPLY_ERROR_CANCELLED, i < 8 ? 1 : 0);
     }
     assert_int_equal(fake_count_events(FAKE_RETIRE), 4);
+    /* Read together with the interrupt. */
+    struct call next = make_call(*state, 10);
+    fake_interrupt_at(200, *state);
+    fetch_all(&next, REPLY_ERROR_CANCELLED);
+    for (size_t i = 0; i < 10; i++) {
+        expect_delivery(&next, i, i, 200, i < 4 ? REPLY_OK : REPLY_ERROR_CANCELLED, i < 4 ? 1 : 0);
+    }
 }
 
 /* Catches an interrupt that changes the result of a call of which nothing is left. */

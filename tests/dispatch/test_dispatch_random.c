@@ -430,7 +430,7 @@ static void follow_wait(struct model *model, const struct fake_event *event) {
             "waits before a delivery that is due", event);
     require(model, model->queue_head >= model->must_head, "waits twice before a delivery", event);
     require(model,
-            model->queue_tail - model->queue_head <= 3 * (size_t)model->call->schedule.concurrency,
+            model->queue_tail - model->queue_head <= 2 * (size_t)model->call->schedule.concurrency,
             "more queued than there is room for", event);
     model->must_head = model->queue_tail;
     if (model->end_result != REPLY_OK) {
