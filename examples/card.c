@@ -1,5 +1,5 @@
-/* card.c - a contact as a card that a person reads. Labels come first in each line, so that they
- * stand in one column however wide the characters of the contact's own text are. */
+/* card.c - a contact, formatted for a terminal. Each line begins with its label: values after it
+ * may be of any display width without moving a column. */
 #include "card.h"
 
 #include <inttypes.h>
@@ -7,10 +7,10 @@
 
 #include "terminal.h"
 
-#define BOLD     "\033[1m"
-#define DIM      "\033[2m"
-#define ALARMING "\033[1;37;41m"
-#define PLAIN    "\033[0m"
+#define BOLD    "\033[1m"
+#define DIM     "\033[2m"
+#define WARNING "\033[1;37;41m"
+#define PLAIN   "\033[0m"
 
 struct card {
     FILE *stream;
@@ -49,8 +49,7 @@ static void write_text_row(const struct card *card, const char *label, const cha
     end_row(card);
 }
 
-/* The name, or what else tells who it is. */
-static void write_name(const struct card *card, const reply_sequence_contact *contact) {
+static void write_heading(const struct card *card, const reply_sequence_contact *contact) {
     const bool has_first = has_text(contact->first_name);
     const bool has_last = has_text(contact->last_name);
     set_style(card, BOLD);
@@ -69,7 +68,7 @@ static void write_name(const struct card *card, const reply_sequence_contact *co
 
 static void write_opted_out(const struct card *card) {
     fputs("  ", card->stream);
-    set_style(card, ALARMING);
+    set_style(card, WARNING);
     fputs("OPTED OUT: do not write to this contact", card->stream);
     set_style(card, PLAIN);
     end_row(card);
@@ -91,42 +90,46 @@ static void write_status_row(const struct card *card, const reply_sequence_conta
     end_row(card);
 }
 
-/* The largest unit that the time fills, and for days and hours what is left in the next smaller
- * one. */
-static void write_distance(const struct card *card, int64_t seconds) {
+/* Writes ", in 2 d 3 h" or ", 5 min ago": days and hours are followed by the next smaller unit. */
+static void write_relative_time(const struct card *card, int64_t seconds) {
     static const struct {
         int64_t seconds;
         const char *name;
     } units[] = {{86400, "d"}, {3600, "h"}, {60, "min"}, {1, "s"}};
-    const int64_t distance = seconds < 0 ? -seconds : seconds;
+    const int64_t duration = seconds < 0 ? -seconds : seconds;
     size_t unit = 0;
-    while (unit < 3 && distance < units[unit].seconds) {
+    while (unit < 3 && duration < units[unit].seconds) {
         unit++;
     }
     fprintf(card->stream, ", %s%" PRId64 " %s", seconds > 0 ? "in " : "",
-            distance / units[unit].seconds, units[unit].name);
-    const int64_t rest = unit < 2 ? distance % units[unit].seconds / units[unit + 1].seconds : 0;
+            duration / units[unit].seconds, units[unit].name);
+    const int64_t rest = unit < 2 ? duration % units[unit].seconds / units[unit + 1].seconds : 0;
     if (rest > 0) {
         fprintf(card->stream, " %" PRId64 " %s", rest, units[unit + 1].name);
     }
     fputs(seconds > 0 ? "" : " ago", card->stream);
 }
 
+/* strftime's %Y has no leading zeros in glibc: year 1 would be "1". */
+static bool format_time(char *text, size_t size, const struct tm *time) {
+    const int length = snprintf(text, size, "%04ld", (long)time->tm_year + 1900);
+    return strftime(text + length, size - (size_t)length, "-%m-%d %H:%M %Z", time) > 0;
+}
+
 static void write_date_row(const struct card *card, const char *label, const reply_datetime *date,
-                           bool with_distance) {
+                           bool is_relative) {
     const time_t when = (time_t)date->unix_seconds;
     struct tm local;
     char text[64];
     if (!date->has_time || (int64_t)when != date->unix_seconds ||
-        localtime_r(&when, &local) == NULL ||
-        strftime(text, sizeof text, "%Y-%m-%d %H:%M %Z", &local) == 0) {
+        localtime_r(&when, &local) == NULL || !format_time(text, sizeof text, &local)) {
         write_text_row(card, label, date->text);
         return;
     }
     begin_row(card, label);
     fputs(text, card->stream);
-    if (with_distance) {
-        write_distance(card, date->unix_seconds - (int64_t)card->now);
+    if (is_relative) {
+        write_relative_time(card, date->unix_seconds - (int64_t)card->now);
     }
     if (!date->has_utc_offset) {
         fputs(" (sent without an offset, read as UTC)", card->stream);
@@ -151,7 +154,7 @@ static void write_senders_row(const struct card *card, const reply_sequence_cont
 void card_write(FILE *stream, const reply_sequence_contact *contact, time_t now, bool use_colour) {
     const struct card card = {stream, now, use_colour};
     char text[64];
-    write_name(&card, contact);
+    write_heading(&card, contact);
     if (contact->is_opted_out) {
         write_opted_out(&card);
     }

@@ -1,4 +1,4 @@
-/* card.h - a contact as a card that a person reads. */
+/* card.h - a contact, formatted for a terminal. */
 #ifndef CARD_H
 #define CARD_H
 
@@ -7,8 +7,8 @@
 #include <stdio.h>
 #include <time.h>
 
-/* Writes the card of a contact. Times are the user's local time, and now is what they are near to
- * or far from. */
+/* Writes a contact as a card. Times are shown in the user's local time zone, and the next send also
+ * relative to now. */
 void card_write(FILE *stream, const reply_sequence_contact *contact, time_t now, bool use_colour);
 
 #endif

@@ -1,6 +1,6 @@
-/* mock_server.c - stands in for the service on this machine: answers each contact that is asked for
- * with the documentation's example, and some with what a program must be able to bear. Prints its
- * base URL, and ends with its standard input. */
+/* mock_server.c - mock server on loopback: returns the documentation's example for most contact
+ * ids, and difficult contacts and errors for some. It prints its base URL and exits at the end of
+ * standard input. */
 #include <arpa/inet.h>
 #include <inttypes.h>
 #include <netinet/in.h>
@@ -16,16 +16,16 @@
 #include <unistd.h>
 
 enum {
-    LIFETIME_SECONDS = 600,
-    MOST_CONNECTIONS = 128,
-    LARGEST_HEAD = 16384,
-    LARGEST_BODY = 1024,
-    LARGEST_RESPONSE = 2048,
-    FOREIGN_CONTACT = 404, /* is in no sequence */
-    LIMITED_CONTACT = 429  /* meets the rate limit when it is first asked for */
+    MAX_LIFETIME_SECONDS = 600,
+    MAX_CONNECTIONS = 128,
+    MAX_HEADERS_SIZE = 16384,
+    MAX_BODY_SIZE = 1024,
+    MAX_RESPONSE_SIZE = 2048,
+    NOT_FOUND_CONTACT = 404,
+    RATE_LIMITED_CONTACT = 429 /* for the first request only */
 };
 
-/* ---- The contacts, after their ids ---- */
+/* ---- Contacts, without the beginning that contains their ids ---- */
 
 static const char example_contact[] =
     "\"email\": \"john.doe@company.com\", \"firstName\": \"John\", \"lastName\": \"Doe\",\n"
@@ -36,8 +36,7 @@ static const char example_contact[] =
     "101,\n"
     " \"linkedInAccountId\": null, \"icpScore\": 0.85}";
 
-/* Opted out, with text that a terminal would obey, as escapes and as it is, and with values that
- * nobody expects. */
+/* Opted out, with control characters, raw and as JSON escapes, and with unknown values. */
 static const char hostile_contact[] =
     "\"email\": \"zoe@company.com\", \"firstName\": \"Zo\u00EB \\u001b[31m\\u202e\", \"lastName\": "
     "\"\u6F22\u5B57\\n\\u009b\",\n"
@@ -57,25 +56,34 @@ static const char nameless_contact[] =
 static const char bare_contact[] = "\"status\": \"Finished\", \"currentStep\": 1, \"addingDate\": "
                                    "\"2024-03-08T10:00:00+00:00\", \"isOptedOut\": false}";
 
-/* What stands for every other id comes last. */
+/* The first and the last day that a date can have, and a day that is year 0 in UTC. */
+static const char extreme_dates_contact[] =
+    "\"status\": \"Active\", \"currentStep\": 1, \"addingDate\": \"0001-01-01T00:00:00\", "
+    "\"movingDate\": \"9999-12-31T23:59:59+00:00\", "
+    "\"nextSendAfter\": \"0001-01-01T00:00:00+05:00\", \"isOptedOut\": false}";
+
+/* The last row is for every other id. */
 static const struct {
     int64_t contact_id;
     const char *rest;
-} contacts[] = {
-    {666, hostile_contact}, {667, nameless_contact}, {668, bare_contact}, {0, example_contact}};
+} contacts[] = {{666, hostile_contact},
+                {667, nameless_contact},
+                {668, bare_contact},
+                {669, extreme_dates_contact},
+                {0, example_contact}};
 
 /* ---- Responses ---- */
 
 #define PROBLEM "\r\nContent-Type: application/problem+json"
 
-/* A whole response: its status and its own headers, each on a line, and its body. */
-static void write_response(char *response, const char *head, const char *body) {
-    snprintf(response, LARGEST_RESPONSE, "HTTP/1.1 %s\r\nContent-Length: %zu\r\n\r\n%s", head,
+/* headers begins with the status and has no newline at its end. */
+static void write_response(char *response, const char *headers, const char *body) {
+    snprintf(response, MAX_RESPONSE_SIZE, "HTTP/1.1 %s\r\nContent-Length: %zu\r\n\r\n%s", headers,
              strlen(body), body);
 }
 
 static void write_contact(char *response, int64_t sequence_id, int64_t contact_id) {
-    char body[LARGEST_BODY];
+    char body[MAX_BODY_SIZE];
     size_t row = 0;
     while (contacts[row].contact_id != contact_id && contacts[row].contact_id != 0) {
         row++;
@@ -87,10 +95,9 @@ static void write_contact(char *response, int64_t sequence_id, int64_t contact_i
 
 /* ---- Requests ---- */
 
-/* Goes over the word in the text, if it stands there. */
-static bool skip(const char **text, const char *word) {
-    const size_t length = strlen(word);
-    if (strncmp(*text, word, length) != 0) {
+static bool skip_prefix(const char **text, const char *prefix) {
+    const size_t length = strlen(prefix);
+    if (strncmp(*text, prefix, length) != 0) {
         return false;
     }
     *text += length;
@@ -100,15 +107,15 @@ static bool skip(const char **text, const char *word) {
 static bool skip_id(const char **text, int64_t *id) {
     char *end = NULL;
     *id = strtoll(*text, &end, 10);
-    const bool is_id = **text >= '0' && **text <= '9' && *id > 0;
+    const bool is_valid = **text >= '0' && **text <= '9' && *id > 0;
     *text = end;
-    return is_id;
+    return is_valid;
 }
 
-/* The value of a header, whose name is given with its colon, in the head of a request; "" where
- * there is none. */
-static const char *find_header(const char *head, const char *name) {
-    const char *line = head;
+/* Returns the rest of the request from the header's value on, or "" if the header is missing. name
+ * includes the colon. */
+static const char *find_header(const char *headers, const char *name) {
+    const char *line = headers;
     while ((line = strstr(line, "\r\n")) != NULL) {
         line += 2;
         if (strncasecmp(line, name, strlen(name)) == 0) {
@@ -119,30 +126,31 @@ static const char *find_header(const char *head, const char *name) {
     return "";
 }
 
-static bool has_key(const char *head) {
-    const char *key = find_header(head, "X-API-Key:");
+static bool has_api_key(const char *headers) {
+    const char *key = find_header(headers, "X-API-Key:");
     return *key != '\0' && *key != '\r';
 }
 
-static void answer(const char *head, char *response) {
+static void respond(const char *headers, char *response) {
     static atomic_flag has_limited = ATOMIC_FLAG_INIT;
     int64_t sequence_id = 0;
     int64_t contact_id = 0;
-    if (!has_key(head)) {
+    if (!has_api_key(headers)) {
         write_response(response, "401 Unauthorized\r\nWWW-Authenticate: ApiKey", "");
-    } else if (!skip(&head, "GET /v4/sequences/") || !skip_id(&head, &sequence_id) ||
-               !skip(&head, "/contacts/") || !skip_id(&head, &contact_id) ||
-               !skip(&head, " HTTP/1.1\r\n")) {
-        write_response(response, "404 Not Found" PROBLEM,
+    } else if (!skip_prefix(&headers, "GET /v4/sequences/") || !skip_id(&headers, &sequence_id) ||
+               !skip_prefix(&headers, "/contacts/") || !skip_id(&headers, &contact_id) ||
+               !skip_prefix(&headers, " HTTP/1.1\r\n")) {
+        write_response(response, "404 Not Found\r\nX-Request-Id: 7d1e08" PROBLEM,
                        "{\"title\": \"Not Found\", \"status\": 404}");
-    } else if (contact_id == FOREIGN_CONTACT) {
-        write_response(response, "404 Not Found" PROBLEM,
+    } else if (contact_id == NOT_FOUND_CONTACT) {
+        write_response(response, "404 Not Found\r\nX-Request-Id: 4bf92f" PROBLEM,
                        "{\"title\": \"Not Found\", \"status\": 404, \"detail\": \"The contact is "
                        "not in this sequence.\", "
                        "\"code\": \"sequenceContact.notInSequence\"}");
-    } else if (contact_id == LIMITED_CONTACT && !atomic_flag_test_and_set(&has_limited)) {
-        write_response(response, "429 Too Many Requests\r\nRetry-After: 1" PROBLEM,
-                       "{\"title\": \"Too Many Requests\", \"status\": 429}");
+    } else if (contact_id == RATE_LIMITED_CONTACT && !atomic_flag_test_and_set(&has_limited)) {
+        write_response(
+            response, "429 Too Many Requests\r\nRetry-After: 1" PROBLEM,
+            "{\"title\": \"Too Many Requests\", \"status\": 429, \"code\": \"RATE_LIMIT\"}");
     } else {
         write_contact(response, sequence_id, contact_id);
     }
@@ -163,12 +171,12 @@ static bool send_all(int connection, const char *text) {
     return true;
 }
 
-/* Reads until the buffer, with its length, holds a request's head. Returns where that ends, or NULL
- * at the connection's end. */
-static char *receive_head(int connection, char *buffer, size_t *length) {
+/* Reads until the buffer contains the headers of a request. Returns their end, or NULL at the end
+ * of the connection. */
+static char *receive_headers(int connection, char *buffer, size_t *length) {
     char *end = NULL;
     while ((end = strstr(buffer, "\r\n\r\n")) == NULL) {
-        const ssize_t received = recv(connection, buffer + *length, LARGEST_HEAD - *length, 0);
+        const ssize_t received = recv(connection, buffer + *length, MAX_HEADERS_SIZE - *length, 0);
         if (received <= 0) {
             return NULL;
         }
@@ -179,21 +187,20 @@ static char *receive_head(int connection, char *buffer, size_t *length) {
 }
 
 static void serve(int connection) {
-    char buffer[LARGEST_HEAD + 1] = "";
-    char response[LARGEST_RESPONSE];
+    char buffer[MAX_HEADERS_SIZE + 1] = "";
+    char response[MAX_RESPONSE_SIZE];
     size_t length = 0;
-    bool goes_on = true;
-    while (goes_on) {
-        char *end = receive_head(connection, buffer, &length);
+    bool is_open = true;
+    while (is_open) {
+        char *end = receive_headers(connection, buffer, &length);
         if (end == NULL) {
             return;
         }
         const char next = *end;
         *end = '\0';
-        answer(buffer, response);
-        /* Another method's request may have a body, which is not read: what follows it would be
-         * taken for the next request. */
-        goes_on = send_all(connection, response) && strncmp(buffer, "GET ", 4) == 0 &&
+        respond(buffer, response);
+        /* Any other method may have a body, which the server would misread as the next request. */
+        is_open = send_all(connection, response) && strncmp(buffer, "GET ", 4) == 0 &&
                   strncasecmp(find_header(buffer, "Connection:"), "close", 5) != 0;
         *end = next;
         length -= (size_t)(end - buffer);
@@ -212,7 +219,7 @@ static void *serve_connections(void *listener) {
     return NULL;
 }
 
-/* Listens on loopback, on a port that the system picks. Returns -1 where that fails. */
+/* Listens on a free port. Returns -1 on failure. */
 static int listen_on_loopback(struct sockaddr_in *address) {
     socklen_t size = sizeof *address;
     const int listener = socket(AF_INET, SOCK_STREAM, 0);
@@ -227,7 +234,7 @@ static int listen_on_loopback(struct sockaddr_in *address) {
 }
 
 int main(void) {
-    static int listener; /* outlives main, as the threads do */
+    static int listener; /* static: the threads use it after main returns */
     struct sockaddr_in address;
     char ignored[64];
     listener = listen_on_loopback(&address);
@@ -235,14 +242,14 @@ int main(void) {
         perror("mock_server");
         return EXIT_FAILURE;
     }
-    for (int i = 0; i < MOST_CONNECTIONS; i++) {
+    for (int i = 0; i < MAX_CONNECTIONS; i++) {
         pthread_t thread;
         if (pthread_create(&thread, NULL, serve_connections, &listener) != 0) {
-            fputs("mock_server: a thread cannot be started\n", stderr);
+            fputs("mock_server: cannot create a thread\n", stderr);
             return EXIT_FAILURE;
         }
     }
-    alarm(LIFETIME_SECONDS); /* nobody catches its signal, which ends the process */
+    alarm(MAX_LIFETIME_SECONDS); /* SIGALRM ends the process */
     printf("http://127.0.0.1:%d/v4\n", ntohs(address.sin_port));
     fflush(stdout);
     while (read(STDIN_FILENO, ignored, sizeof ignored) > 0) {

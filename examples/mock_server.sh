@@ -1,5 +1,6 @@
-# mock_server.sh - for scripts to read in: start_mock_server PROGRAM starts the stand-in server and puts its base URL into base_url. The
-# server ends with the shell, however that ends, since its standard input is a pipe from the shell's descriptor 9.
+# mock_server.sh - start_mock_server PROGRAM, a function for scripts: starts the mock server, sets
+# base_url to its base URL. The server's standard input is a pipe from the shell's descriptor 9, so
+# it exits with the shell, however the shell ends.
 
 start_mock_server() {
     pipes=$(mktemp -d)
@@ -7,7 +8,7 @@ start_mock_server() {
     "$1" <"$pipes/input" >"$pipes/output" &
     exec 9>"$pipes/input"
     base_url=
-    read -r base_url <"$pipes/output" || echo "The stand-in server did not start." >&2
+    read -r base_url <"$pipes/output" || echo "cannot start the mock server" >&2
     rm -r "$pipes"
     [ -n "$base_url" ]
 }

@@ -1,4 +1,4 @@
-/* options.c - the command line, and the ids on standard input, to what is to be done. */
+/* options.c - command-line options and contact ids. */
 #include "options.h"
 
 #include <errno.h>
@@ -9,33 +9,33 @@
 
 #include "terminal.h"
 
-#define NOT_AN_ID "\"%s\" is not an id: ids are positive whole numbers, 1 to 9223372036854775807"
+#define INVALID_ID "invalid id \"%s\": must be a whole number from 1 to 9223372036854775807"
 
-enum { MOST_TIMEOUT_SECONDS = 2147483 }; /* the library takes no more than INT32_MAX milliseconds */
+enum { MAX_TIMEOUT_SECONDS = 2147483 }; /* the library's limit is INT32_MAX milliseconds */
 
 const char options_help[] =
     "Usage: get_sequence_contact [OPTION]... SEQUENCE_ID CONTACT_ID...\n"
-    "Prints contacts of a Reply.io sequence as cards, in the order in which they come.\n"
+    "Prints contacts of a Reply.io sequence as cards, in the order of their arrival.\n"
     "\n"
-    "With - as the only CONTACT_ID, ids are read from standard input, one a line.\n"
-    "The environment variable REPLY_API_KEY holds the API key.\n"
+    "If the only CONTACT_ID is -, ids are read from standard input, one per line.\n"
+    "The environment variable REPLY_API_KEY must contain the API key.\n"
     "\n"
-    "  --json             print each contact as the service sent it, on one line\n"
-    "  --base-url URL     where the API is, if not at https://api.reply.io/v4\n"
+    "  --json             print the JSON that the service sent, one contact per line\n"
+    "  --base-url URL     API base URL (default: https://api.reply.io/v4)\n"
     "  --ca-file FILE     trust the CA certificates in FILE instead of the system's\n"
-    "  --timeout SECONDS  longest time for all contacts together; without it there is none\n"
-    "  --verbose          report each request and each wait on standard error\n"
-    "  --help             print this text\n"
+    "  --timeout SECONDS  timeout for the whole run (default: none)\n"
+    "  --verbose          log each attempt and each wait to standard error\n"
+    "  --help             print this help\n"
     "  --version          print the version\n"
     "\n"
-    "Exit status: 0 all contacts printed, 1 something failed, 2 wrong usage.\n";
+    "Exit status: 0 if all contacts were printed, 1 after an error, 2 for invalid usage.\n";
 
-/* A whole number of 1 to most in digits alone; 0 where the text is none. */
-static int64_t parse_number(const char *text, int64_t most) {
+/* Parses decimal digits, without a sign. Returns 0 unless the number is from 1 to max. */
+static int64_t parse_number(const char *text, int64_t max) {
     int64_t number = 0;
     for (; *text >= '0' && *text <= '9'; text++) {
         const int digit = *text - '0';
-        if (number > (most - digit) / 10) {
+        if (number > (max - digit) / 10) {
             return 0;
         }
         number = number * 10 + digit;
@@ -44,12 +44,12 @@ static int64_t parse_number(const char *text, int64_t most) {
 }
 
 static int add_contact_id(struct options *options, int64_t contact_id) {
-    /* Room is made whenever the count reaches a power of two. */
+    /* The capacity doubles whenever the count reaches a power of two. */
     if ((options->contact_count & (options->contact_count - 1)) == 0) {
-        const size_t room = options->contact_count == 0 ? 1 : 2 * options->contact_count;
-        int64_t *grown = realloc(options->contact_ids, room * sizeof *grown);
+        const size_t capacity = options->contact_count == 0 ? 1 : 2 * options->contact_count;
+        int64_t *grown = realloc(options->contact_ids, capacity * sizeof *grown);
         if (grown == NULL) {
-            return terminal_report(EXIT_FAILURE, "memory ran out after %zu contact ids",
+            return terminal_report(EXIT_FAILURE, "out of memory after %zu contact ids; pass fewer",
                                    options->contact_count);
         }
         options->contact_ids = grown;
@@ -58,7 +58,7 @@ static int add_contact_id(struct options *options, int64_t contact_id) {
     return EXIT_SUCCESS;
 }
 
-/* A line without the white space at its ends, its line feed among it. */
+/* Removes white space, including the newline, from both ends of a line. */
 static char *trim(char *line) {
     static const char white_space[] = " \t\r\n";
     char *first = line + strspn(line, white_space);
@@ -70,6 +70,31 @@ static char *trim(char *line) {
     return first;
 }
 
+/* number is that of the line, from 1. Blank lines are skipped. */
+static int read_line(struct options *options, char *line, size_t length, size_t number) {
+    static const char byte_order_mark[] = "\xEF\xBB\xBF";
+    const size_t mark_length = sizeof byte_order_mark - 1;
+    const bool has_nul = strlen(line) != length;
+    const bool has_mark = number == 1 && strncmp(line, byte_order_mark, mark_length) == 0;
+    const char *text = trim(has_mark ? line + mark_length : line);
+    if (has_nul) {
+        return terminal_report(
+            EXIT_WRONG_USAGE,
+            "standard input, line %zu: NUL after \"%s\"; write ids as plain text, "
+            "one per line",
+            number, text);
+    }
+    if (*text == '\0') {
+        return EXIT_SUCCESS;
+    }
+    const int64_t contact_id = parse_number(text, INT64_MAX);
+    if (contact_id == 0) {
+        return terminal_report(EXIT_WRONG_USAGE, "standard input, line %zu: " INVALID_ID, number,
+                               text);
+    }
+    return add_contact_id(options, contact_id);
+}
+
 static int read_contact_ids(struct options *options) {
     char *line = NULL;
     size_t line_size = 0;
@@ -77,38 +102,30 @@ static int read_contact_ids(struct options *options) {
     int status = EXIT_SUCCESS;
     for (size_t number = 1;
          status == EXIT_SUCCESS && (length = getline(&line, &line_size, stdin)) >= 0; number++) {
-        const bool has_nul = strlen(line) != (size_t)length;
-        const char *text = trim(line);
-        const int64_t contact_id = has_nul ? 0 : parse_number(text, INT64_MAX);
-        if (contact_id > 0) {
-            status = add_contact_id(options, contact_id);
-        } else if (has_nul || *text != '\0') {
-            status = terminal_report(EXIT_WRONG_USAGE, "standard input, line %zu: " NOT_AN_ID,
-                                     number, text);
-        }
+        status = read_line(options, line, (size_t)length, number);
     }
     if (status == EXIT_SUCCESS && !feof(stdin)) {
-        status =
-            terminal_report(EXIT_FAILURE, "standard input cannot be read: %s", strerror(errno));
+        status = terminal_report(EXIT_FAILURE, "cannot read standard input: %s", strerror(errno));
     }
     free(line);
     return status;
 }
 
-static int take_operands(struct options *options, int count, char *const *operands) {
+static int read_operands(struct options *options, int count, char *const *operands) {
     if (count < 2) {
         return terminal_report(EXIT_WRONG_USAGE,
-                               "%s missing: give SEQUENCE_ID CONTACT_ID..., or see --help",
-                               count == 0 ? "the ids are" : "a contact id is");
+                               "missing %s; pass SEQUENCE_ID CONTACT_ID..., or see --help",
+                               count == 0 ? "ids" : "contact id");
     }
     options->sequence_id = parse_number(operands[0], INT64_MAX);
     if (options->sequence_id == 0) {
-        return terminal_report(EXIT_WRONG_USAGE, NOT_AN_ID, operands[0]);
+        return terminal_report(EXIT_WRONG_USAGE, INVALID_ID, operands[0]);
     }
     if (count == 2 && strcmp(operands[1], "-") == 0) {
         const int status = read_contact_ids(options);
         if (status == EXIT_SUCCESS && options->contact_count == 0) {
-            return terminal_report(EXIT_WRONG_USAGE, "standard input holds no contact id");
+            return terminal_report(EXIT_WRONG_USAGE,
+                                   "no contact id on standard input; write one per line");
         }
         return status;
     }
@@ -116,7 +133,7 @@ static int take_operands(struct options *options, int count, char *const *operan
     for (int i = 1; status == EXIT_SUCCESS && i < count; i++) {
         const int64_t contact_id = parse_number(operands[i], INT64_MAX);
         status = contact_id > 0 ? add_contact_id(options, contact_id)
-                                : terminal_report(EXIT_WRONG_USAGE, NOT_AN_ID, operands[i]);
+                                : terminal_report(EXIT_WRONG_USAGE, INVALID_ID, operands[i]);
     }
     return status;
 }
@@ -134,28 +151,29 @@ static const struct option known_options[] = {
     {NULL, 0, NULL, 0},
 };
 
-static int take_timeout(struct options *options, const char *text) {
-    options->timeout_ms = 1000 * parse_number(text, MOST_TIMEOUT_SECONDS);
+static int read_timeout(struct options *options, const char *text) {
+    options->timeout_ms = 1000 * parse_number(text, MAX_TIMEOUT_SECONDS);
     if (options->timeout_ms == 0) {
-        return terminal_report(EXIT_WRONG_USAGE,
-                               "--timeout \"%s\" is not a whole number of seconds, 1 to %d", text,
-                               MOST_TIMEOUT_SECONDS);
+        return terminal_report(
+            EXIT_WRONG_USAGE,
+            "invalid --timeout \"%s\": must be a whole number of seconds from 1 to %d", text,
+            MAX_TIMEOUT_SECONDS);
     }
     return EXIT_SUCCESS;
 }
 
-static int refuse_option(int kind, const char *argument) {
+static int reject_option(int kind, const char *argument) {
     if (kind == ':') {
-        return terminal_report(EXIT_WRONG_USAGE, "%s needs a value", argument);
+        return terminal_report(EXIT_WRONG_USAGE, "missing value for %s; see --help", argument);
     }
     if (argument[1] >= '0' && argument[1] <= '9') {
-        return terminal_report(EXIT_WRONG_USAGE, NOT_AN_ID, argument);
+        return terminal_report(EXIT_WRONG_USAGE, INVALID_ID, argument);
     }
-    return terminal_report(EXIT_WRONG_USAGE, "%s is not an option, see --help", argument);
+    return terminal_report(EXIT_WRONG_USAGE, "invalid option %s; see --help", argument);
 }
 
-/* Takes the option of that kind, as getopt_long returned it for the argument. */
-static int take_option(struct options *options, int kind, const char *argument) {
+/* Stores an option. kind is what getopt_long returned for the argument. */
+static int store_option(struct options *options, int kind, const char *argument) {
     switch (kind) {
     case JSON:
         options->is_json = true;
@@ -167,7 +185,7 @@ static int take_option(struct options *options, int kind, const char *argument) 
         options->ca_file = optarg;
         return EXIT_SUCCESS;
     case TIMEOUT:
-        return take_timeout(options, optarg);
+        return read_timeout(options, optarg);
     case VERBOSE:
         options->is_verbose = true;
         return EXIT_SUCCESS;
@@ -178,7 +196,7 @@ static int take_option(struct options *options, int kind, const char *argument) 
         options->task = OPTIONS_SHOW_VERSION;
         return EXIT_SUCCESS;
     default:
-        return refuse_option(kind, argument);
+        return reject_option(kind, argument);
     }
 }
 
@@ -187,8 +205,8 @@ int options_read(int argument_count, char **arguments, struct options *options) 
     int status = EXIT_SUCCESS;
     memset(options, 0, sizeof *options);
     opterr = 0;
-    /* By its "-", getopt_long goes through the arguments in their order and returns 1 for an
-     * operand. Operands are moved to the front, over what has been read. */
+    /* The "-" makes getopt_long process the arguments in order and return 1 for an operand.
+     * Operands move to the front, over arguments that have been read. */
     while (status == EXIT_SUCCESS && options->task == OPTIONS_FETCH) {
         const char *argument = arguments[optind];
         const int kind = getopt_long(argument_count, arguments, "-:", known_options, NULL);
@@ -198,14 +216,14 @@ int options_read(int argument_count, char **arguments, struct options *options) 
         if (kind == 1) {
             arguments[operand_count++] = optarg;
         } else {
-            status = take_option(options, kind, argument);
+            status = store_option(options, kind, argument);
         }
     }
     while (optind < argument_count) {
         arguments[operand_count++] = arguments[optind++];
     }
     if (status == EXIT_SUCCESS && options->task == OPTIONS_FETCH) {
-        status = take_operands(options, operand_count, arguments);
+        status = read_operands(options, operand_count, arguments);
     }
     return status;
 }

@@ -1,4 +1,4 @@
-/* options.h - the command line, and the ids on standard input, to what is to be done. */
+/* options.h - command-line options and contact ids. */
 #ifndef OPTIONS_H
 #define OPTIONS_H
 
@@ -15,20 +15,22 @@ struct options {
     bool is_json;
     bool is_verbose;
     const char *base_url; /* NULL: the library's default */
-    const char *ca_file;  /* NULL: the system's */
+    const char *ca_file;  /* NULL: the system's certificates */
     int64_t timeout_ms;   /* 0: none */
     int64_t sequence_id;
     int64_t *contact_ids;
     size_t contact_count;
 };
 
-/* The text of --help. */
+/* Output of --help. */
 extern const char options_help[];
 
-/* Fills options, which the caller hands to options_free in any case. Returns EXIT_SUCCESS, or the
- * exit status after an error that it has reported. */
+/* Reads the command line, and standard input if the contact id is "-". Returns EXIT_SUCCESS, or
+ * another exit status after reporting an error. The caller frees options with options_free in
+ * either case. */
 int options_read(int argument_count, char **arguments, struct options *options);
 
+/* Frees what options_read allocated. */
 void options_free(struct options *options);
 
 #endif

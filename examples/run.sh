@@ -1,17 +1,21 @@
 #!/bin/sh
-# run.sh [SEQUENCE_ID CONTACT_ID]: installs what the build needs, builds the library and the example program, and prints the contact,
-# from the real service if REPLY_API_KEY is set, else from a stand-in server on this machine. BUILD_DIR names the build folder.
+# run.sh [SEQUENCE_ID CONTACT_ID] - builds the example program and prints a contact with it.
+#
+# The packages that the build needs are installed first. The contact comes from Reply.io if
+# REPLY_API_KEY is set, otherwise from a mock server. BUILD_DIR is the build directory.
 set -eu
 root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
 build=${BUILD_DIR:-$root/build/example}
 
 if [ $# -eq 1 ] || { [ $# -eq 0 ] && [ -n "${REPLY_API_KEY:-}" ]; }; then
-    echo "Both ids are needed: sh examples/run.sh SEQUENCE_ID CONTACT_ID (without REPLY_API_KEY, neither)" >&2
+    echo "missing ids; run: sh examples/run.sh SEQUENCE_ID CONTACT_ID (both are optional without" \
+        "REPLY_API_KEY)" >&2
     exit 2
 fi
 
 . "$root/examples/install_packages.sh"
-install_packages cmake gcc libc6-dev make pkg-config libcurl4-openssl-dev libcjson-dev ca-certificates
+install_packages cmake gcc libc6-dev make pkg-config libcurl4-openssl-dev libcjson-dev \
+    ca-certificates
 
 mkdir -p "$build"
 if ! {
@@ -27,6 +31,6 @@ if [ -n "${REPLY_API_KEY:-}" ]; then
 fi
 . "$root/examples/mock_server.sh"
 start_mock_server "$build/examples/mock_server"
-echo "REPLY_API_KEY is not set: a stand-in server on this machine answers at $base_url, with the documentation's example." >&2
+echo "REPLY_API_KEY is not set: using a mock server at $base_url" >&2
 [ $# -gt 0 ] || set -- 100 12345
-REPLY_API_KEY=stand-in "$build/examples/get_sequence_contact" --base-url "$base_url" "$@"
+REPLY_API_KEY=mock-key "$build/examples/get_sequence_contact" --base-url "$base_url" "$@"

@@ -1,5 +1,4 @@
-/* terminal.c - what may go to a terminal: text from elsewhere only in a form that it shows and does
- * not obey. */
+/* terminal.c - safe output to a terminal. */
 #include "terminal.h"
 
 #include <inttypes.h>
@@ -9,7 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* The character at the beginning of text. Returns its length, or 0 where there is no UTF-8. */
+/* Decodes the first character. Returns its length in bytes, or 0 if it is invalid. */
 static size_t decode_utf8(const char *text, size_t length, uint32_t *code_point) {
     const unsigned char first = (unsigned char)text[0];
     size_t size = 0;
@@ -32,13 +31,13 @@ static size_t decode_utf8(const char *text, size_t length, uint32_t *code_point)
     return size;
 }
 
-/* C0, DEL and C1; the marks, embeddings, overrides and isolates of direction; the line and
- * paragraph separators. */
-static bool is_control(uint32_t code_point) {
+/* C0, DEL and C1; directional marks, embeddings, overrides and isolates; line and paragraph
+ * separators; the byte-order mark, which is invisible. */
+static bool is_unsafe(uint32_t code_point) {
     return code_point < 0x20 || (code_point >= 0x7F && code_point < 0xA0) || code_point == 0x061C ||
            code_point == 0x200E || code_point == 0x200F ||
            (code_point >= 0x2028 && code_point <= 0x202E) ||
-           (code_point >= 0x2066 && code_point <= 0x2069);
+           (code_point >= 0x2066 && code_point <= 0x2069) || code_point == 0xFEFF;
 }
 
 void terminal_write(FILE *stream, const char *text, size_t length) {
@@ -47,7 +46,7 @@ void terminal_write(FILE *stream, const char *text, size_t length) {
         const size_t size = decode_utf8(text + at, length - at, &code_point);
         if (size == 0) {
             fprintf(stream, "\\x%02x", (unsigned int)(unsigned char)text[at]);
-        } else if (is_control(code_point)) {
+        } else if (is_unsafe(code_point)) {
             fprintf(stream, "\\u%04" PRIx32, code_point);
         } else {
             fwrite(text + at, 1, size, stream);

@@ -1,7 +1,9 @@
-// Prints contacts of a Reply.io sequence, a line each. REPLY_API_KEY holds the API key.
-// Exit status: 0 all contacts printed, 1 something failed, 2 wrong usage.
+// Prints contacts of a Reply.io sequence, one per line.
 //
 //     c++ -std=c++11 get_sequence_contacts.cpp -lreplyio
+//     REPLY_API_KEY=KEY ./a.out 100 12345
+//
+// Exit status: 0 if all contacts were printed, 1 after an error, 2 for invalid usage.
 
 #include <cstdlib>
 #include <iostream>
@@ -12,16 +14,8 @@
 
 namespace {
 
-std::int64_t parse_id(const std::string &text) {
-    const std::int64_t id = std::stoll(text); // throws where there is no number, or too large a one
-    if (id < 1 || text.find_first_not_of("0123456789") != std::string::npos) {
-        throw std::invalid_argument(text);
-    }
-    return id;
-}
-
-// A contact's text is a stranger's: a terminal must not obey it. In UTF-8, control characters above
-// ASCII are C2 80 to C2 9F.
+// Replaces control characters: the text of a contact is untrusted. In UTF-8 those above ASCII are
+// C2 80 to C2 9F.
 std::string printable(const char *text) {
     std::string line = text == nullptr ? "-" : text;
     for (std::size_t i = 0; i < line.size(); i++) {
@@ -34,6 +28,18 @@ std::string printable(const char *text) {
     return line;
 }
 
+std::int64_t parse_id(const std::string &text) {
+    try {
+        const std::int64_t id = std::stoll(text);
+        if (id > 0 && text.find_first_not_of("0123456789") == std::string::npos) {
+            return id;
+        }
+    } catch (const std::logic_error &) { // not a number, or out of range
+    }
+    throw std::invalid_argument("invalid id \"" + printable(text.c_str()) +
+                                "\": must be a whole number from 1 to 9223372036854775807");
+}
+
 void print(const reply_sequence_contact &contact) {
     std::cout << contact.contact_id << ": " << printable(contact.first_name) << ' '
               << printable(contact.last_name) << " <" << printable(contact.email) << ">, "
@@ -44,15 +50,27 @@ void print(const reply_sequence_contact &contact) {
     std::cout << (contact.is_opted_out ? ", OPTED OUT" : "") << std::endl;
 }
 
+// Returns what Reply.io's support needs to find the request, or "" if nothing is known.
+std::string format_reference(const reply_error &error) {
+    const std::string code = error.problem_code;
+    const std::string request = error.request_id;
+    if (code.empty() && request.empty()) {
+        return "";
+    }
+    return " (" + (code.empty() ? "" : "code " + code) +
+           (code.empty() || request.empty() ? "" : ", ") +
+           (request.empty() ? "" : "request " + request) + ")";
+}
+
 int print_contacts(const replyio::Client &client, std::int64_t sequence_id,
                    const std::vector<std::int64_t> &contact_ids) {
     int status = EXIT_SUCCESS;
     for (const std::int64_t contact_id : contact_ids) {
         try {
-            print(*replyio::get_sequence_contact(client, sequence_id,
-                                                 contact_id)); // freed at the end of this line
+            // The contact is freed at the end of the statement.
+            print(*replyio::get_sequence_contact(client, sequence_id, contact_id));
         } catch (const replyio::Error &error) {
-            std::cerr << error.what() << '\n';
+            std::cerr << error.what() << format_reference(error.details) << '\n';
             status = EXIT_FAILURE;
         }
     }
@@ -82,11 +100,8 @@ int main(int argument_count, char **arguments) {
         }
         client = replyio::create_client(api_key);
         replyio::call(reply_client_set_base_url, client.get(), base_url.c_str());
-    } catch (const replyio::Error &error) {
+    } catch (const std::exception &error) {
         std::cerr << error.what() << '\n';
-        return 2;
-    } catch (const std::logic_error &) { // of parse_id
-        std::cerr << "An id is not one: ids are positive whole numbers.\n";
         return 2;
     }
     return print_contacts(client, ids.front(),

@@ -1,14 +1,14 @@
-// libreplyio for C++11 and later: owners and exceptions over the C header. Whatever is thrown, a
-// Contact frees its contact and a Client its client; an error is copied from the stack into its
-// exception.
+// libreplyio for C++11 and later: owning pointers and exceptions over the C header.
 #ifndef REPLYIO_HPP
 #define REPLYIO_HPP
 
 #include <replyio.h>
 
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <stdexcept>
+#include <type_traits>
 
 namespace replyio {
 
@@ -26,16 +26,31 @@ using Client = std::unique_ptr<reply_client, Free>;
 struct Error : std::runtime_error {
     explicit Error(const reply_error &error) : std::runtime_error(error.message), details(error) {
     }
-    reply_error details; // details.result says what failed
+    reply_error details;
 };
 
-// Calls any of the header's functions that can fail, less its last argument:
-// call(reply_client_set_timeout_ms, client.get(), 5000) Arguments are converted as in any call of
-// C, and so may be cut: give each its own type.
+// Converts an argument, unless a C call could truncate it silently, such as 0.5 to 0.
+template <typename Parameter, typename Argument> Parameter exact(Argument argument) {
+    using Limits = std::numeric_limits<Argument>;
+    static_assert(!Limits::is_specialized ||
+                      (Limits::is_integer && !std::is_same<Argument, bool>::value &&
+                       Limits::digits <= std::numeric_limits<Parameter>::digits),
+                  "pass an integer type whose values all fit the parameter");
+    return argument;
+}
+
+template <typename... Parameters, typename... Arguments>
+reply_result call_exact(reply_result (*function)(Parameters...), Arguments... arguments) {
+    return function(exact<Parameters>(arguments)...);
+}
+
+// Calls a function of the header and throws an Error if it fails. The last argument is omitted:
+//
+//     call(reply_client_set_timeout_ms, client.get(), 5000);
 template <typename Function, typename... Arguments>
 void call(Function function, Arguments... arguments) {
     reply_error error;
-    if (function(arguments..., &error) != REPLY_OK) {
+    if (call_exact(function, arguments..., &error) != REPLY_OK) {
         throw Error(error);
     }
 }

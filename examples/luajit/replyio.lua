@@ -1,16 +1,18 @@
--- libreplyio for LuaJIT, by the declarations that are installed with it: contacts of a Reply.io sequence.
+-- libreplyio for LuaJIT: contacts of a Reply.io sequence, with the installed declarations.
 --
 --     local client = assert(replyio.new_client(api_key))
 --     local contact, failure = client:get_sequence_contact(100, 12345)
 --     print(contact and ffi.string(contact.email) or failure.message)
 --
--- Who frees what: a contact that is returned is freed by the collector, one that is handed to a callback right after it, whatever
--- happens in it; an error lies in memory of Lua's; the client is destroyed by close, or by the collector. Ids are 64-bit numbers of
--- the ffi's (100LL): Lua's own are exact only up to 2^53.
+-- Ownership: the garbage collector frees a contact that is returned. A contact that is delivered to
+-- a callback is freed when the callback returns, also after an error. Errors are Lua tables. close,
+-- or the garbage collector, destroys the client.
+--
+-- Ids are 64-bit integers (100LL), because a Lua number is exact only up to 2^53.
 
 local ffi = require("ffi")
 
--- $REPLYIO_CDEF names the declarations where they are not installed under a usual prefix.
+-- REPLYIO_CDEF is the path of the declarations. Default: where they are usually installed.
 local function read_declarations()
     for _, path in ipairs({
         os.getenv("REPLYIO_CDEF") or "/usr/local/share/replyio/replyio.cdef.h",
@@ -23,7 +25,7 @@ local function read_declarations()
             return declarations
         end
     end
-    error("replyio.cdef.h is not found: put its path into REPLYIO_CDEF")
+    error("replyio.cdef.h not found; set REPLYIO_CDEF to its path")
 end
 
 ffi.cdef(read_declarations())
@@ -31,32 +33,37 @@ local library = ffi.load("libreplyio.so.0")
 
 local replyio = {}
 
--- A number that is not whole, or that does not fit, would be cut on its way: another contact would be meant then. Lua's 2^53 may be
--- a greater one, rounded.
-local function exact(id)
-    local number = ffi.new("int64_t", id)
-    if tonumber(number) ~= tonumber(id) or type(id) == "number" and math.abs(id) >= 2 ^ 53 then
-        error("an id is not exact", 3)
+-- Converts an integer to a C integer. The ffi alone would truncate it silently. The number 2^53 is
+-- rejected because it may be the rounded value of 2^53 + 1.
+local function exact(name, c_type, value)
+    local is_number = type(value) == "number"
+    local number = (is_number or type(value) == "cdata") and tonumber(value)
+    local is_rounded = is_number and math.abs(value) >= 2 ^ 53
+    if not number or is_rounded or tonumber(ffi.new(c_type, value)) ~= number then
+        local bits = 8 * ffi.sizeof(c_type)
+        error(("invalid %s: must be an exact %d-bit integer"):format(name, bits), 3)
     end
-    return number
+    return ffi.new(c_type, value)
 end
 
--- A C string would end at a NUL within the text.
-local function without_nul(value)
-    assert(type(value) ~= "string" or not value:find("\0", 1, true), "a text holds a NUL")
+-- Returns a string that can be converted to a C string, which a NUL would end.
+local function checked_text(name, value)
+    if type(value) ~= "string" or value:find("\0", 1, true) then
+        error(("invalid %s: must be a string without a NUL"):format(name), 3)
+    end
     return value
 end
 
--- A contact's text as a Lua string, or nil.
+-- Returns a text of a contact as a Lua string, or nil if it is NULL.
 function replyio.text(text)
-    if text ~= nil then -- NULL equals nil, though it counts as true
+    if text ~= nil then -- NULL equals nil, but is true as a condition
         return ffi.string(text)
     end
 end
 
--- What failed, why, and what to do, in Lua's own memory. Its result is the header's name, such as "REPLY_ERROR_NOT_FOUND".
 local function copy_error(source)
     return {
+        -- The name in the header, such as "REPLY_ERROR_NOT_FOUND".
         result = ffi.string(library.reply_result_name(source.result)),
         message = ffi.string(source.message),
         http_status = source.http_status,
@@ -70,33 +77,64 @@ end
 local Client = {}
 Client.__index = Client
 
--- Returns whether the library takes all settings and headers.
-local function set_up(handle, settings, failure)
+local function is_ok(result)
+    return result == library.REPLY_OK
+end
+
+local setting_types = {
+    base_url = "const char *",
+    user_agent = "const char *",
+    ca_file = "const char *",
+    proxy = "const char *",
+    connect_timeout_ms = "int64_t",
+    attempt_timeout_ms = "int64_t",
+    timeout_ms = "int64_t",
+    max_retries = "int32_t",
+    max_concurrency = "int32_t",
+}
+
+local function set(handle, name, value, failure)
+    local c_type = setting_types[name]
+    if not c_type then
+        error("unknown setting: " .. tostring(name))
+    end
+    local argument
+    if c_type == "const char *" then
+        argument = checked_text(name, value)
+    else
+        argument = exact(name, c_type, value)
+    end
+    return library["reply_client_set_" .. name](handle, argument, failure)
+end
+
+-- Returns true if the library accepts all settings and headers.
+local function configure(handle, settings, failure)
     for name, value in pairs(settings) do
-        if name ~= "headers" then
-            if library["reply_client_set_" .. name](handle, without_nul(value), failure) ~= library.REPLY_OK then
-                return false
-            end
+        if name ~= "headers" and not is_ok(set(handle, name, value, failure)) then
+            return false
         end
     end
     for name, value in pairs(settings.headers or {}) do
-        if library.reply_client_add_header(handle, without_nul(name), without_nul(value), failure) ~= library.REPLY_OK then
+        name, value = checked_text("header name", name), checked_text("header value", value)
+        if not is_ok(library.reply_client_add_header(handle, name, value, failure)) then
             return false
         end
     end
     return true
 end
 
--- Returns a client, or nil and the error. The settings are the header's, by their names, and headers to add to each request:
--- { base_url = "https://...", headers = { ["X-TEAM-ID"] = "7" } }.
+-- Returns a client, or nil and the error. The settings have the header's names:
+-- { base_url = "https://...", timeout_ms = 5000, headers = { ["X-TEAM-ID"] = "7" } }.
 function replyio.new_client(api_key, settings)
     local failure = ffi.new("reply_error")
     local handle = ffi.new("reply_client *[1]")
-    if library.reply_client_create(without_nul(api_key), handle, failure) ~= library.REPLY_OK then
+    local key = checked_text("api_key", api_key)
+    if not is_ok(library.reply_client_create(key, handle, failure)) then
         return nil, copy_error(failure)
     end
-    local client = setmetatable({ handle = ffi.gc(handle[0], library.reply_client_destroy) }, Client)
-    if not set_up(client.handle, settings or {}, failure) then
+    local owned_handle = ffi.gc(handle[0], library.reply_client_destroy)
+    local client = setmetatable({ handle = owned_handle }, Client)
+    if not configure(client.handle, settings or {}, failure) then
         client:close()
         return nil, copy_error(failure)
     end
@@ -104,62 +142,70 @@ function replyio.new_client(api_key, settings)
 end
 
 function Client:close()
-    assert(not self.is_calling, "the client has a call in progress") -- whose callback this is
+    -- close may be called in a callback of the call in progress.
+    assert(not self.is_calling, "cannot close the client: a call is in progress")
     if self.handle then
         library.reply_client_destroy(ffi.gc(self.handle, nil))
-        self.handle = nil -- later calls are refused by the library
+        self.handle = nil -- the library rejects NULL in later calls
     end
 end
 
 -- Returns a reply_sequence_contact, or nil and the error.
 function Client:get_sequence_contact(sequence_id, contact_id)
-    local c_sequence_id, c_contact_id = exact(sequence_id), exact(contact_id)
+    local c_sequence_id = exact("sequence_id", "int64_t", sequence_id)
+    local c_contact_id = exact("contact_id", "int64_t", contact_id)
     local failure = ffi.new("reply_error")
     local contact = ffi.new("reply_sequence_contact *[1]")
-    if library.reply_get_sequence_contact(self.handle, c_sequence_id, c_contact_id, contact, failure) ~= library.REPLY_OK then
+    local result = library.reply_get_sequence_contact(
+        self.handle, c_sequence_id, c_contact_id, contact, failure
+    )
+    if not is_ok(result) then
         return nil, copy_error(failure)
     end
     return ffi.gc(contact[0], library.reply_sequence_contact_free)
 end
 
--- Fetches several contacts at a time, and calls on_contact(contact_id, contact, failure) for each as it is done: with a
--- reply_sequence_contact, which is valid until on_contact returns, or with nil and the error. An error that on_contact raises ends
--- the call and is raised by it. Returns true, or nil and the error.
+-- Fetches several contacts at once, and delivers each to on_contact(contact_id, contact, failure)
+-- in order of completion: a reply_sequence_contact, valid until on_contact returns, or nil and the
+-- error. If on_contact raises an error, the call stops and raises the same error. Returns true, or
+-- nil and the error of the call.
 function Client:get_sequence_contacts(sequence_id, contact_ids, on_contact)
     local raised
-    local c_sequence_id = exact(sequence_id)
+    local c_sequence_id = exact("sequence_id", "int64_t", sequence_id)
     local ids = ffi.new("int64_t[?]", #contact_ids)
     for index, contact_id in ipairs(contact_ids) do
-        ids[index - 1] = exact(contact_id)
+        ids[index - 1] = exact("contact_id", "int64_t", contact_id)
     end
     local deliver = ffi.cast("reply_contact_fn", function(index, _, contact, failure)
-        local is_done, message
+        local has_returned, message
         if contact ~= nil then
-            is_done, message = pcall(on_contact, ids[index], contact, nil)
+            has_returned, message = pcall(on_contact, ids[index], contact, nil)
             library.reply_sequence_contact_free(contact)
         else
-            is_done, message = pcall(on_contact, ids[index], nil, copy_error(failure))
+            has_returned, message = pcall(on_contact, ids[index], nil, copy_error(failure))
         end
-        if is_done then
+        if has_returned then
             return 0
         end
-        raised = { message = message } -- no error may pass through C
+        raised = { message = message } -- an error cannot pass through C
         return 1
     end)
     local failure = ffi.new("reply_error")
-    local was_calling = self.is_calling -- on_contact may itself make a call
+    local was_calling = self.is_calling -- true if this call is made by a callback
     self.is_calling = true
-    local result = library.reply_get_sequence_contacts(self.handle, c_sequence_id, ids, #contact_ids, deliver, nil, failure)
+    local result = library.reply_get_sequence_contacts(
+        self.handle, c_sequence_id, ids, #contact_ids, deliver, nil, failure
+    )
     self.is_calling = was_calling
     deliver:free()
     if raised then
         error(raised.message, 0)
     end
-    if result ~= library.REPLY_OK then
+    if not is_ok(result) then
         return nil, copy_error(failure)
     end
     return true
 end
-jit.off(Client.get_sequence_contacts) -- compiled code cannot be called back
+jit.off(Client.get_sequence_contacts) -- C cannot call back into compiled code
 
 return replyio

@@ -1,18 +1,19 @@
-// libreplyio for Node.js, by koffi: contacts of a Reply.io sequence, as objects and promises.
+// libreplyio for Node.js, with koffi: contacts of a Reply.io sequence as objects, by promises.
 //
 //     const client = new Client(apiKey);
 //     console.log((await client.getSequenceContact(100n, 12345n)).email);
 //     client.close();
 //
-// Who frees what: a contact is copied into a JavaScript object and the library's is freed at once, whatever happens on the way; an
-// error lies in memory of koffi's; the client is destroyed by close, by when its calls must have ended. Ids are BigInts: a Number
-// is exact only up to 2^53.
+// Ownership: a contact is copied into a JavaScript object and the library's copy is freed
+// immediately, also after an exception. close destroys the client; its calls must have ended.
+//
+// Ids are BigInts, because a Number is exact only up to 2^53.
 
 import { setTimeout as wait } from "node:timers/promises";
 import { promisify } from "node:util";
 import koffi from "koffi";
 
-// ---- The header's structures, member by member -------------------------------------------------------------------------------
+// ---- Structures of the header ----
 
 koffi.opaque("reply_client");
 
@@ -65,35 +66,42 @@ const contactMembers = {
 };
 const contactType = koffi.struct("reply_sequence_contact", contactMembers);
 
-// ---- The header's functions --------------------------------------------------------------------------------------------------
+// ---- Functions of the header ----
 
 const library = koffi.load("libreplyio.so.0");
 
 koffi.proto(
-  "int reply_contact_fn(size_t index, int result, reply_sequence_contact *contact, const reply_error *error, void *user_data)",
+  "int reply_contact_fn(size_t index, int result, reply_sequence_contact *contact, " +
+    "const reply_error *error, void *user_data)",
 );
 
 const resultName = library.func("const char *reply_result_name(int result)");
 const statusName = library.func("const char *reply_contact_status_name(int status)");
 const subStatusName = library.func("const char *reply_contact_sub_status_name(int sub_status)");
-const create = library.func("int reply_client_create(const char *api_key, _Out_ reply_client **client, _Out_ reply_error *error)");
+const create = library.func(
+  "int reply_client_create(const char *api_key, _Out_ reply_client **client, " +
+    "_Out_ reply_error *error)",
+);
 const destroy = library.func("void reply_client_destroy(reply_client *client)");
 const interrupt = library.func("void reply_client_interrupt(reply_client *client)");
-const freeContact = library.func("void reply_sequence_contact_free(reply_sequence_contact *contact)");
+const freeContact = library.func(
+  "void reply_sequence_contact_free(reply_sequence_contact *contact)",
+);
 
-// The calls block. So they are made by a thread of koffi's, while JavaScript goes on; their callbacks come to JavaScript's own.
-// The threads are those of libuv's pool, 4 unless UV_THREADPOOL_SIZE says otherwise: each call holds one until it ends, also while
-// it waits, and further calls begin as others end.
+// The calls block, so koffi makes them on threads of libuv's pool. It runs their callbacks on the
+// thread of JavaScript. A call occupies its thread until it ends; further calls wait for a thread.
+// UV_THREADPOOL_SIZE sets the number of threads (default: 4).
 const getOne = promisify(
   library.func(
-    "int reply_get_sequence_contact(reply_client *client, int64_t sequence_id, int64_t contact_id, " +
-      "_Out_ reply_sequence_contact **contact, _Out_ reply_error *error)",
+    "int reply_get_sequence_contact(reply_client *client, int64_t sequence_id, " +
+      "int64_t contact_id, _Out_ reply_sequence_contact **contact, _Out_ reply_error *error)",
   ).async,
 );
 const getMany = promisify(
   library.func(
-    "int reply_get_sequence_contacts(reply_client *client, int64_t sequence_id, const int64_t *contact_ids, size_t count, " +
-      "reply_contact_fn *on_contact, void *user_data, _Out_ reply_error *error)",
+    "int reply_get_sequence_contacts(reply_client *client, int64_t sequence_id, " +
+      "const int64_t *contact_ids, size_t count, reply_contact_fn *on_contact, void *user_data, " +
+      "_Out_ reply_error *error)",
   ).async,
 );
 
@@ -110,43 +118,54 @@ const settingTypes = {
 };
 const setters = Object.fromEntries(
   Object.entries(settingTypes).map(([name, type]) => {
-    const set = library.func(`int reply_client_set_${name}(reply_client *client, ${type} value, _Out_ reply_error *error)`);
+    const set = library.func(
+      `int reply_client_set_${name}(reply_client *client, ${type} value, _Out_ reply_error *error)`,
+    );
     return [camelCase(name), (client, value, error) => set(client, toArgument[type](value), error)];
   }),
 );
 const addHeader = library.func(
-  "int reply_client_add_header(reply_client *client, const char *name, const char *value, _Out_ reply_error *error)",
+  "int reply_client_add_header(reply_client *client, const char *name, const char *value, " +
+    "_Out_ reply_error *error)",
 );
 
 function camelCase(name) {
   return name.replace(/_(.)/g, (_, letter) => letter.toUpperCase());
 }
 
-// A number that does not fit would be cut on its way: another contact would be meant then.
+// Returns an integer as a BigInt. koffi alone would truncate one that is out of range.
 function exact(value, bits = 64) {
+  if (typeof value !== "bigint" && typeof value !== "number") {
+    throw new TypeError(`invalid number ${value}: must be a BigInt or a Number`);
+  }
   const number = BigInt(value);
-  if ((typeof value === "number" && !Number.isSafeInteger(value)) || BigInt.asIntN(bits, number) !== number) {
-    throw new RangeError(`${value} is not exact in ${bits} bits`);
+  const isRounded = typeof value === "number" && !Number.isSafeInteger(value);
+  if (isRounded || BigInt.asIntN(bits, number) !== number) {
+    throw new RangeError(`invalid number ${value}: must be an exact ${bits}-bit integer`);
   }
   return number;
 }
 
-// A C string would end at a NUL within the text.
+// Returns the value if it is a string without a NUL, which would end a C string.
 function text(value) {
   if (typeof value !== "string") {
-    throw new TypeError("a text is not a string");
+    throw new TypeError("text is not a string");
   }
   if (value.includes("\0")) {
-    throw new RangeError("a text holds a NUL");
+    throw new RangeError("text contains a NUL");
   }
   return value;
 }
 
-const toArgument = { "const char *": text, int64_t: (value) => exact(value), int32_t: (value) => exact(value, 32) };
+const toArgument = {
+  "const char *": text,
+  int64_t: (value) => exact(value),
+  int32_t: (value) => exact(value, 32),
+};
 
-// ---- Errors and contacts -----------------------------------------------------------------------------------------------------
+// ---- Errors and contacts ----
 
-// What failed, why, and what to do. Its code is the result's name in the header, such as "REPLY_ERROR_NOT_FOUND".
+// The code of an error is the name of its result in the header, such as "REPLY_ERROR_NOT_FOUND".
 export class ReplyError extends Error {
   constructor(error) {
     super(error.message);
@@ -166,7 +185,7 @@ function check(result, error) {
   }
 }
 
-// The text as sent, and the time that it names; null where it names none.
+// Returns the text as sent and its time, which is null if the text is not a time.
 function copyDatetime(source) {
   if (source.text === null) {
     return null;
@@ -176,13 +195,13 @@ function copyDatetime(source) {
 }
 
 const copyMember = {
-  int64_t: (value) => BigInt(value), // of koffi's, small ones come as Numbers
+  int64_t: (value) => BigInt(value), // koffi decodes small values to Numbers
   reply_datetime: copyDatetime,
 };
 
-// Copies a contact that is ours to free, and frees it. Its members have the header's names, in JavaScript's spelling; an account or
-// a score that a contact has not is null.
-function take(pointer) {
+// Copies a contact and frees it. The members have the header's names in camel case. A missing
+// account or score is null.
+function copyAndFree(pointer) {
   try {
     const { json_length, ...source } = koffi.decode(pointer, contactType);
     const contact = {};
@@ -200,14 +219,14 @@ function take(pointer) {
   }
 }
 
-// ---- Client ------------------------------------------------------------------------------------------------------------------
+// ---- Client ----
 
-// An API key, settings and connections, for any number of calls at once.
+// An API key, settings and connections, shared by any number of calls at the same time.
 export class Client {
   #handle = null;
-  #running = new Set();
+  #running = new Set(); // calls in progress
 
-  // The settings are the header's, in JavaScript's spelling, and headers to add to each request:
+  // The settings have the header's names in camel case:
   // { baseUrl: "https://...", timeoutMs: 5000, headers: { "X-TEAM-ID": "7" } }.
   constructor(apiKey, { headers = {}, ...settings } = {}) {
     const handle = [null];
@@ -217,7 +236,7 @@ export class Client {
     try {
       for (const [name, value] of Object.entries(settings)) {
         if (!Object.hasOwn(setters, name)) {
-          throw new TypeError(`no such setting: ${name}`);
+          throw new TypeError(`unknown setting: ${name}`);
         }
         check(setters[name](this.#handle, value, error), error);
       }
@@ -232,14 +251,14 @@ export class Client {
 
   close() {
     if (this.#running.size > 0) {
-      throw new Error("the client has calls in progress: await them first");
+      throw new Error("cannot close the client: a call is in progress; await it");
     }
     destroy(this.#handle);
-    this.#handle = null; // later calls are refused by the library
+    this.#handle = null; // the library rejects NULL in later calls
   }
 
-  // Ends the calls that are in progress with REPLY_ERROR_CANCELLED, and is done when they have ended. One that no thread has taken
-  // up yet does not notice, and is interrupted again, as are calls that begin meanwhile.
+  // Ends all calls in progress with REPLY_ERROR_CANCELLED, and waits until they have ended. The
+  // interrupt is repeated: it has no effect on a call that still waits for a thread.
   async interrupt() {
     const calls = [...this.#running];
     do {
@@ -252,11 +271,12 @@ export class Client {
     const contact = [null];
     const error = {};
     check(await this.#run(getOne, exact(sequenceId), exact(contactId), contact, error), error);
-    return take(contact[0]);
+    return copyAndFree(contact[0]);
   }
 
-  // Fetches several contacts at a time, and calls onContact(contactId, contact, error) for each as it is done: with a contact and
-  // null, or with null and a ReplyError. An exception of onContact ends the call and is thrown by it.
+  // Fetches several contacts at once, and delivers each to onContact(contactId, contact, error) in
+  // order of completion: a contact and null, or null and a ReplyError. If onContact throws, the
+  // call stops and throws the same exception.
   async getSequenceContacts(sequenceId, contactIds, onContact) {
     const ids = BigInt64Array.from(contactIds, (contactId) => exact(contactId));
     const error = {};
@@ -264,17 +284,18 @@ export class Client {
     const deliver = (index, result, contact, contactError) => {
       try {
         if (result === 0) {
-          onContact(ids[index], take(contact), null);
+          onContact(ids[index], copyAndFree(contact), null);
         } else {
           onContact(ids[index], null, new ReplyError(koffi.decode(contactError, errorType)));
         }
         return 0;
       } catch (exception) {
-        thrown.push(exception); // koffi would drop it and go on
+        thrown.push(exception); // koffi would discard the exception and continue
         return 1;
       }
     };
-    const result = await this.#run(getMany, exact(sequenceId), ids, ids.length, deliver, null, error);
+    const callArguments = [exact(sequenceId), ids, ids.length, deliver, null, error];
+    const result = await this.#run(getMany, ...callArguments);
     if (thrown.length > 0) {
       throw thrown[0];
     }

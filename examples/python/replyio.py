@@ -1,11 +1,11 @@
-"""libreplyio for Python, by ctypes alone: contacts of a Reply.io sequence, as dataclasses and exceptions.
+"""libreplyio for Python, with ctypes: contacts of a Reply.io sequence as dataclasses.
 
     with replyio.Client(api_key) as client:
         print(client.get_sequence_contact(100, 12345).email)
 
-Who frees what: a contact is copied into Python's memory and the library's is freed at once, whatever happens on the way; an error
-lies in a structure of Python's; the client is destroyed when its with block ends, by when its calls must have returned: close()
-raises a RuntimeError where one has not.
+Ownership: a contact is copied into Python objects and the library's copy is freed immediately, also
+after an exception. The end of the with block destroys the client. All of its calls must have
+returned by then, otherwise close() raises a RuntimeError.
 """
 
 from __future__ import annotations
@@ -17,9 +17,10 @@ import datetime
 import enum
 import threading
 from concurrent.futures import ThreadPoolExecutor, wait
-from ctypes import POINTER, byref, c_bool, c_char, c_char_p, c_double, c_int, c_int32, c_int64, c_size_t, c_void_p
+from ctypes import POINTER, byref, c_bool, c_char, c_char_p, c_double, c_int, c_int32, c_int64
+from ctypes import c_size_t, c_void_p
 
-# ---- The header's structures, member by member --------------------------------------------------------------------------------
+# ---- Structures of the header ----
 
 
 class _Error(ctypes.Structure):
@@ -76,14 +77,16 @@ class _SequenceContact(ctypes.Structure):
     ]
 
 
-# ---- The header's functions ---------------------------------------------------------------------------------------------------
+# ---- Functions of the header ----
 
 _library = ctypes.CDLL("libreplyio.so.0")
 
 _LogFunction = ctypes.CFUNCTYPE(None, c_char_p, c_void_p)
 
-# Its first argument is the index, and its third the contact, which is the callback's to free.
-_ContactFunction = ctypes.CFUNCTYPE(c_int, c_size_t, c_int, POINTER(_SequenceContact), POINTER(_Error), c_void_p)
+# The arguments: index, result, contact (owned by the callback), error, user data.
+_ContactFunction = ctypes.CFUNCTYPE(
+    c_int, c_size_t, c_int, POINTER(_SequenceContact), POINTER(_Error), c_void_p
+)
 
 _SETTINGS = {
     "base_url": c_char_p,
@@ -105,41 +108,61 @@ def _declare(name, result, *arguments):
     return function
 
 
+def _declare_setter(name, *arguments):
+    return _declare("reply_client_" + name, c_int, c_void_p, *arguments, POINTER(_Error))
+
+
 _create = _declare("reply_client_create", c_int, c_char_p, POINTER(c_void_p), POINTER(_Error))
 _destroy = _declare("reply_client_destroy", None, c_void_p)
 _interrupt = _declare("reply_client_interrupt", None, c_void_p)
-_add_header = _declare("reply_client_add_header", c_int, c_void_p, c_char_p, c_char_p, POINTER(_Error))
-_set = {name: _declare("reply_client_set_" + name, c_int, c_void_p, kind, POINTER(_Error)) for name, kind in _SETTINGS.items()}
-_set_log = _declare("reply_client_set_log", c_int, c_void_p, _LogFunction, c_void_p, POINTER(_Error))
+_add_header = _declare_setter("add_header", c_char_p, c_char_p)
+_set = {name: _declare_setter("set_" + name, c_type) for name, c_type in _SETTINGS.items()}
+_set_log = _declare_setter("set_log", _LogFunction, c_void_p)
 _get_one = _declare(
-    "reply_get_sequence_contact", c_int, c_void_p, c_int64, c_int64, POINTER(POINTER(_SequenceContact)), POINTER(_Error)
+    "reply_get_sequence_contact",
+    c_int,
+    c_void_p,
+    c_int64,
+    c_int64,
+    POINTER(POINTER(_SequenceContact)),
+    POINTER(_Error),
 )
 _get_many = _declare(
-    "reply_get_sequence_contacts", c_int, c_void_p, c_int64, POINTER(c_int64), c_size_t, _ContactFunction, c_void_p, POINTER(_Error)
+    "reply_get_sequence_contacts",
+    c_int,
+    c_void_p,
+    c_int64,
+    POINTER(c_int64),
+    c_size_t,
+    _ContactFunction,
+    c_void_p,
+    POINTER(_Error),
 )
 _free = _declare("reply_sequence_contact_free", None, POINTER(_SequenceContact))
 
 
-def _exact(kind, value):
-    """A C number, which ctypes would cut where it does not fit: another contact would be meant then."""
-    number = kind(value)
+def _exact(c_type, value):
+    """Converts an integer to a C number. ctypes alone would truncate one that is out of range."""
+    if isinstance(value, bool):
+        raise TypeError("invalid number: must be an int, not a bool")
+    number = c_type(value)
     if number.value != value:
-        raise OverflowError(f"{value} does not fit into {8 * ctypes.sizeof(kind)} bits")
+        raise OverflowError(f"{value} does not fit into {8 * ctypes.sizeof(c_type)} bits")
     return number
 
 
 def _text(value):
-    """A C string, which would end at a NUL within it."""
+    """Converts a str to a C string, which cannot contain a NUL."""
     if "\0" in value:
-        raise ValueError("a text holds a NUL")
+        raise ValueError("text contains a NUL")
     return value.encode()
 
 
-# ---- Errors: an exception for each result -------------------------------------------------------------------------------------
+# ---- Errors: one exception per result ----
 
 
 class ReplyError(Exception):
-    """What failed, why, and what to do. A result that a later library adds raises this class itself."""
+    """Base class of all errors, and the class of a result that this module does not know."""
 
     _by_result: dict[int, type[ReplyError]] = {}
 
@@ -182,13 +205,13 @@ def _check(result, error):
         raise _exception(error)
 
 
-# ---- Contacts -----------------------------------------------------------------------------------------------------------------
+# ---- Contacts ----
 
 
 class _Status(enum.IntEnum):
     @classmethod
     def _missing_(cls, value):
-        return cls.UNKNOWN  # one that a later library has a name for
+        return cls.UNKNOWN  # a value of a newer library
 
 
 class ContactStatus(_Status):
@@ -210,7 +233,7 @@ class ContactSubStatus(_Status):
 @dataclasses.dataclass(frozen=True)
 class Datetime:
     text: str  # as sent
-    time: datetime.datetime | None  # None where the text is no time; in UTC where it names no offset
+    time: datetime.datetime | None  # None if the text is not a time; UTC if it has no offset
 
 
 @dataclasses.dataclass(frozen=True)
@@ -234,21 +257,25 @@ class SequenceContact:
     email_account_id: int | None
     linkedin_account_id: int | None
     icp_score: float | None
-    json: str  # the response as sent
+    json: str  # as sent
 
 
-_EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc)
+_EPOCH = datetime.datetime(1970, 1, 1)
 
 
 def _copy_datetime(source):
     if source.text is None:
         return None
     time = None
-    with contextlib.suppress(OverflowError):  # Python has no year 0
+    with contextlib.suppress(OverflowError):  # datetime has no year 0
         if source.has_time:
-            zone = datetime.timezone(datetime.timedelta(seconds=source.utc_offset_seconds))
-            since = datetime.timedelta(seconds=source.unix_seconds, microseconds=source.nanoseconds // 1000)
-            time = (_EPOCH + since).astimezone(zone)
+            offset = datetime.timedelta(seconds=source.utc_offset_seconds)
+            since_epoch = datetime.timedelta(
+                seconds=source.unix_seconds, microseconds=source.nanoseconds // 1000
+            )
+            # The local time is in range even if its UTC is not, as in 0001-01-01T00:00:00+05:00.
+            local_time = _EPOCH + (since_epoch + offset)
+            time = local_time.replace(tzinfo=datetime.timezone(offset))
     return Datetime(source.text.decode(), time)
 
 
@@ -260,11 +287,11 @@ def _copy_member(contact, name):
         return _copy_datetime(value)
     if isinstance(value, bytes):
         return value.decode()
-    return {"status": ContactStatus, "sub_status": ContactSubStatus}.get(name, lambda other: other)(value)
+    enums = {"status": ContactStatus, "sub_status": ContactSubStatus}
+    return enums[name](value) if name in enums else value
 
 
-def _take(pointer):
-    """Copies a contact that is ours to free, and frees it."""
+def _copy_and_free(pointer):
     try:
         names = [field.name for field in dataclasses.fields(SequenceContact)]
         return SequenceContact(*(_copy_member(pointer.contents, name) for name in names))
@@ -272,30 +299,37 @@ def _take(pointer):
         _free(pointer)
 
 
-# ---- Client -------------------------------------------------------------------------------------------------------------------
+# ---- Client ----
 
 
 class Client:
-    """An API key, settings and connections, for any number of threads at once. The settings are the header's, by their names; log is
-    called with a line for each attempt and each wait, perhaps by several threads at once."""
+    """An API key, settings and connections, shared by any number of threads.
+
+    The settings have the header's names. log(line) is called for each attempt and each wait,
+    possibly by several threads at once.
+    """
 
     def __init__(self, api_key, *, headers=None, log=None, **settings):
         unknown = settings.keys() - _SETTINGS.keys()
         if unknown:
-            raise TypeError(f"no such setting: {', '.join(sorted(unknown))}")
+            raise TypeError(f"unknown setting: {', '.join(sorted(unknown))}")
         error = _Error()
-        self._lock = threading.RLock()  # guards what follows; a signal handler may interrupt while its own thread holds it
+        # The lock guards the two members below. It is reentrant because a signal handler may call
+        # interrupt() in the thread that holds it.
+        self._lock = threading.RLock()
         self._handle = c_void_p()
-        self._calls = 0  # those in progress
+        self._call_count = 0  # calls in progress
         _check(_create(_text(api_key), byref(self._handle), byref(error)), error)
         try:
             for name, value in settings.items():
-                argument = _text(value) if _SETTINGS[name] is c_char_p else _exact(_SETTINGS[name], value)
+                c_type = _SETTINGS[name]
+                argument = _text(value) if c_type is c_char_p else _exact(c_type, value)
                 _check(_set[name](self._handle, argument, byref(error)), error)
             for name, value in (headers or {}).items():
                 _check(_add_header(self._handle, _text(name), _text(value), byref(error)), error)
             if log is not None:
-                self._log = _LogFunction(lambda line, _: log(line.decode()))  # the library does not keep it alive
+                # The member keeps the callback alive, which the library does not.
+                self._log = _LogFunction(lambda line, _: log(line.decode()))
                 _check(_set_log(self._handle, self._log, None, byref(error)), error)
         except BaseException:
             self.close()
@@ -308,16 +342,19 @@ class Client:
         self.close()
 
     def close(self):
-        """Destroys the client. None of its calls may be in progress any more, in any thread."""
+        """Destroys the client. Raises a RuntimeError if any of its calls is in progress."""
         with self._lock:
-            if self._calls > 0:
-                raise RuntimeError("a call with the client is in progress: wait for it, or interrupt it, before close()")
-            handle, self._handle = self._handle, c_void_p()  # later calls are refused by the library
-            _destroy(handle)  # out of the reach of a signal handler
+            if self._call_count > 0:
+                raise RuntimeError("cannot close the client: a call is in progress; wait for it")
+            # A signal handler must not see the handle any more, and the library rejects NULL.
+            handle, self._handle = self._handle, c_void_p()
+            _destroy(handle)
 
     def interrupt(self, calls=()):
-        """Ends the calls that are in progress, in all threads, with a CancelledError, and waits for calls, which are futures: one
-        that is only about to begin does not notice, and is interrupted again."""
+        """Ends all calls in progress with a CancelledError, and waits until these futures are done.
+
+        The interrupt is repeated: it has no effect on a call that has not begun.
+        """
         self._interrupt()
         while running := [call for call in calls if not call.done()]:
             wait(running, timeout=0.05)
@@ -329,18 +366,18 @@ class Client:
 
     @contextlib.contextmanager
     def _in_progress(self):
-        """A call, during which the client stays as it is. Hands out its handle."""
+        """Yields the handle, and prevents close() until the end of the block."""
         with self._lock:
             handle = self._handle
-            self._calls += 1
+            self._call_count += 1
         try:
             yield handle
         finally:
             with self._lock:
-                self._calls -= 1
+                self._call_count -= 1
 
     def get_sequence_contact(self, sequence_id, contact_id):
-        """Fetches a contact, or raises the error's own exception."""
+        """Returns a SequenceContact, or raises the exception of its error."""
         ids = _exact(c_int64, sequence_id), _exact(c_int64, contact_id)
 
         def fetch():
@@ -348,34 +385,40 @@ class Client:
             contact = POINTER(_SequenceContact)()
             with self._in_progress() as handle:
                 _check(_get_one(handle, *ids, byref(contact), byref(error)), error)
-            return _take(contact)
+            return _copy_and_free(contact)
 
         return self._run(fetch)
 
     def get_sequence_contacts(self, sequence_id, contact_ids, on_contact):
-        """Fetches several contacts at a time, and calls on_contact(contact_id, contact, error) for each as it is done: with a
-        SequenceContact and None, or with None and a ReplyError. An exception of on_contact ends the call and is raised by it."""
+        """Fetches several contacts at once, and delivers each to on_contact in order of completion.
+
+        on_contact(contact_id, contact, error) receives a SequenceContact and None, or None and a
+        ReplyError. If it raises an exception, the call stops and raises the same exception.
+        """
         contact_ids = list(contact_ids)
+        count = len(contact_ids)
         c_sequence_id = _exact(c_int64, sequence_id)
-        c_contact_ids = (c_int64 * len(contact_ids))(*(_exact(c_int64, contact_id) for contact_id in contact_ids))
+        c_contact_ids = (c_int64 * count)(*(_exact(c_int64, each) for each in contact_ids))
         raised = []
 
         @_ContactFunction
         def deliver(index, result, contact, error, _):
             try:
                 if result == 0:
-                    on_contact(contact_ids[index], _take(contact), None)
+                    on_contact(contact_ids[index], _copy_and_free(contact), None)
                 else:
                     on_contact(contact_ids[index], None, _exception(error.contents))
                 return 0
-            except BaseException as exception:  # none may pass through C
+            except BaseException as exception:  # an exception cannot pass through C
                 raised.append(exception)
                 return 1
 
         def fetch():
             error = _Error()
             with self._in_progress() as handle:
-                result = _get_many(handle, c_sequence_id, c_contact_ids, len(contact_ids), deliver, None, byref(error))
+                result = _get_many(
+                    handle, c_sequence_id, c_contact_ids, count, deliver, None, byref(error)
+                )
             if raised:
                 raise raised[0]
             _check(result, error)
@@ -383,11 +426,14 @@ class Client:
         self._run(fetch)
 
     def _run(self, fetch):
-        """Runs a call so that Ctrl-C ends it. Python takes Ctrl-C in its main thread, and not while that is inside C: there the
-        call is made by another thread, which is waited for."""
+        """Makes a call that Ctrl-C can end.
+
+        Python handles signals in its main thread, and not while that thread is in C. A call by the
+        main thread therefore runs in another thread.
+        """
         if threading.current_thread() is not threading.main_thread():
             return fetch()
-        with ThreadPoolExecutor(1) as executor:  # its end waits for the call
+        with ThreadPoolExecutor(1) as executor:  # the end of the block waits for the call
             call = executor.submit(fetch)
             try:
                 return call.result()

@@ -1,43 +1,54 @@
-"""Prints contacts of a Reply.io sequence, fetched by threads that share one client. REPLY_API_KEY holds the API key.
+"""Prints contacts of a Reply.io sequence, fetched by several threads with one client.
 
-Exit status: 0 all contacts printed, 1 something failed or Ctrl-C, 2 wrong usage.
+    REPLY_API_KEY=KEY python3 share_client.py 100 12345 12346
+
+Exit status: 0 if all contacts were printed, 1 after an error or Ctrl-C, 2 for invalid usage.
 """
 
 import sys
 from concurrent.futures import ThreadPoolExecutor
 
 import replyio
-from get_sequence_contacts import describe, parse_arguments
+from get_sequence_contacts import describe, format_reference, parse_arguments, run
 
 
 def fetch(client, sequence_id, contact_id):
-    """Returns the line to print, and whether there was a contact."""
+    """Returns the line to print, and True if it is a contact."""
     try:
         return describe(client.get_sequence_contact(sequence_id, contact_id)), True
-    except replyio.NotFoundError:
-        return f"{contact_id}: not in sequence {sequence_id}", False
+    except replyio.NotFoundError as error:
+        return f"{contact_id}: not in sequence {sequence_id}{format_reference(error)}", False
     except replyio.ReplyError as error:
-        return f"{contact_id}: {error}", False
+        return f"{contact_id}: {error}{format_reference(error)}", False
+
+
+def print_contacts(client, executor, options):
+    """Returns True if all contacts were printed."""
+    has_all = True
+    calls = []
+    try:
+        for contact_id in options.contact_ids:
+            calls.append(executor.submit(fetch, client, options.sequence_id, contact_id))
+        for call in calls:
+            line, is_contact = call.result()
+            print(line, flush=True)
+            has_all = has_all and is_contact
+    except (KeyboardInterrupt, BrokenPipeError):
+        # Discards the calls that no thread has started, then interrupts the others.
+        executor.shutdown(wait=False, cancel_futures=True)
+        client.interrupt(calls)
+        raise
+    return has_all
 
 
 def main():
     options = parse_arguments("Prints contacts of a Reply.io sequence, fetched by several threads.")
-    has_all = True
     try:
-        # The threads' block ends before the client's: no call is running when the client is destroyed.
-        with replyio.Client(options.api_key, base_url=options.base_url, log=options.log) as client, ThreadPoolExecutor(4) as executor:
-            calls = []
-            try:
-                for contact_id in options.contact_ids:
-                    calls.append(executor.submit(fetch, client, options.sequence_id, contact_id))
-                for call in calls:
-                    line, is_contact = call.result()
-                    print(line, flush=True)
-                    has_all = has_all and is_contact
-            except KeyboardInterrupt:
-                executor.shutdown(wait=False, cancel_futures=True)  # the calls that no thread has taken up
-                client.interrupt(calls)  # the others
-                raise
+        # The inner block ends first: all calls have returned when the client is destroyed.
+        with replyio.Client(
+            options.api_key, base_url=options.base_url, log=options.log
+        ) as client, ThreadPoolExecutor(4) as executor:
+            has_all = print_contacts(client, executor, options)
     except replyio.InvalidArgumentError as error:
         print(error, file=sys.stderr)
         return 2
@@ -48,4 +59,4 @@ def main():
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run(main)

@@ -87,8 +87,13 @@ reply_result client_create(const struct transport *transport, const char *api_ke
     if (client != NULL) {
         *client = NULL;
     }
-    if (api_key == NULL || client == NULL) {
-        return error_set_null_argument(error, api_key == NULL ? "api_key" : "client");
+    if (client == NULL) {
+        return error_set_null_argument(error, "client");
+    }
+    if (api_key == NULL) {
+        return error_set(error, REPLY_ERROR_INVALID_ARGUMENT,
+                         "invalid argument: api_key is NULL; pass the API key from Settings > API "
+                         "Key in Reply");
     }
     if (!request_is_key(api_key)) {
         return error_set(error, REPLY_ERROR_INVALID_ARGUMENT,

@@ -81,7 +81,8 @@ reply_result error_set_exhausted(reply_error *error) {
 }
 
 reply_result error_set_null_argument(reply_error *error, const char *name) {
-    return error_set(error, REPLY_ERROR_INVALID_ARGUMENT, "invalid %s: NULL; pass a value", name);
+    return error_set(error, REPLY_ERROR_INVALID_ARGUMENT,
+                     "invalid argument: %s is NULL; pass a value", name);
 }
 
 void error_prefix(reply_error *error, const char *format, ...) {

@@ -356,10 +356,10 @@ bool json_scan(const char *text, size_t length, json_member_fn on_member, void *
     return scanner.at == scanner.end || fail(&scanner, "text after the document");
 }
 
-bool json_is_object(const char *text, size_t length) {
+size_t json_find_start(const char *text, size_t length) {
     struct scanner scanner;
     start_scan(&scanner, text, length, NULL);
     skip_byte_order_mark(&scanner);
     skip_space(&scanner);
-    return peek(&scanner) == '{';
+    return (size_t)(scanner.at - scanner.start);
 }

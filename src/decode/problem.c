@@ -58,7 +58,7 @@ static void append_string(struct problem *problem, const struct json_value *valu
     cJSON *item = parse_string(value);
     if (item != NULL) {
         append_detail(problem, ": ", item->valuestring, key);
-        cJSON_Delete(item);
+        locked_cjson_free(item);
     }
 }
 
@@ -78,7 +78,7 @@ static void append_errors(struct problem *problem, const struct json_value *valu
             }
         }
     }
-    cJSON_Delete(errors);
+    locked_cjson_free(errors);
 }
 
 static void set_code(struct problem *problem, const struct json_value *value, const char *key) {
@@ -90,7 +90,7 @@ static void set_code(struct problem *problem, const struct json_value *value, co
     if (item != NULL) {
         error_quote(problem->code, sizeof problem->code, item->valuestring,
                     strlen(item->valuestring), key);
-        cJSON_Delete(item);
+        locked_cjson_free(item);
     }
 }
 

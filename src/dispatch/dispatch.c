@@ -290,8 +290,7 @@ static void handle_finished(struct run *run) {
     struct transport_session *connections = run->call->session->connections;
     struct transport_response response;
     int32_t slot = 0;
-    while (!run->is_inherited &&
-           (slot = run->transport->take_finished(connections, &response)) >= 0) {
+    while (!run->is_inherited && (slot = run->transport->collect(connections, &response)) >= 0) {
         handle_response(run, &run->slots[slot], &response);
     }
 }

@@ -153,7 +153,7 @@ static void add(const struct transport_session *session, struct transfer *transf
     transfer->is_added = code == CURLE_OK;
 }
 
-static void take_from_libcurl(struct transport_session *session, struct transfer *transfer) {
+static void remove_from_multi(struct transport_session *session, struct transfer *transfer) {
     if (transfer->is_added) {
         curl_multi_remove_handle(session->multi, transfer->easy);
         transfer->is_added = false;
@@ -187,7 +187,7 @@ static void cancel(struct transport_session *session, int32_t slot) {
     struct transfer *transfer = &session->transfers[slot];
     session->group.hold_count -= transfer->holds_others ? 1 : 0;
     transfer->holds_others = false;
-    take_from_libcurl(session, transfer);
+    remove_from_multi(session, transfer);
     if (!compat_can_reuse_handle()) {
         curl_easy_cleanup(transfer->easy);
         transfer->easy = NULL;
@@ -212,7 +212,7 @@ static void end_waiting(struct transport_session *session) {
     for (int32_t i = 0; i < session->slot_count; i++) {
         struct transfer *transfer = &session->transfers[i];
         if (transfer_is_waiting(transfer)) {
-            take_from_libcurl(session, transfer);
+            remove_from_multi(session, transfer);
             start_connect_timer(transfer, now);
             add(session, transfer);
         }
@@ -274,7 +274,7 @@ static bool goes_on(struct transfer *transfer, CURLcode code) {
 }
 
 static void restart(struct transport_session *session, struct transfer *transfer) {
-    take_from_libcurl(session, transfer);
+    remove_from_multi(session, transfer);
     transfer->error_text[0] = '\0';
     if (transfer->hold != TRANSFER_IS_HELD) {
         add(session, transfer);
@@ -306,8 +306,7 @@ static int32_t end_finished(struct transport_session *session,
     return -1;
 }
 
-static int32_t take_finished(struct transport_session *session,
-                             struct transport_response *response) {
+static int32_t collect(struct transport_session *session, struct transport_response *response) {
     const int32_t slot = session->failure == CURLM_OK ? end_finished(session, response) : -1;
     if (slot >= 0) {
         return slot;
@@ -424,7 +423,7 @@ const struct transport transport_libcurl = {
     .open = open_session,
     .start = start,
     .wait = wait_for_transfer,
-    .take_finished = take_finished,
+    .collect = collect,
     .recall = recall,
     .cancel = cancel,
     .retire = retire,

@@ -453,6 +453,8 @@ static const char *failure_text(struct transfer *transfer, CURLcode code) {
                  "the proxy responded to CONNECT with HTTP %ld", status);
     } else if (code == CURLE_UNSUPPORTED_PROTOCOL && !compat_has_tls()) {
         return "libcurl was built without TLS";
+    } else if (code == CURLE_OPERATION_TIMEDOUT && transfer->error_text[0] == '\0') {
+        return ""; /* the transfer's own timeout, of which there is no more to say */
     } else if (transfer->error_text[0] == '\0' ||
                (transfer->is_proxied && !transfer_is_sent(transfer))) {
         return curl_easy_strerror(code);

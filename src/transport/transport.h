@@ -81,13 +81,12 @@ struct transport {
 
     /* Sends and receives what it can, then waits until a transfer is over, timeout_ms (-1: no
      * limit) have passed or wake was called. May return early. Once the headers of a 401 or 429
-     * have been read, no request is sent until take_finished has returned that response. */
+     * have been read, no request is sent until collect has returned that response. */
     void (*wait)(struct transport_session *session, int64_t timeout_ms);
 
     /* Returns the slot of a transfer that is over, free again, and fills *response. Returns -1 if
      * there is none. Nothing is sent or received meanwhile. */
-    int32_t (*take_finished)(struct transport_session *session,
-                             struct transport_response *response);
+    int32_t (*collect)(struct transport_session *session, struct transport_response *response);
 
     /* Takes back a transfer whose request has not been sent, and frees its slot. Returns false, and
      * changes nothing, if the request has been sent, perhaps in part. */
@@ -97,7 +96,7 @@ struct transport {
     void (*cancel)(struct transport_session *session, int32_t slot);
 
     /* Sends no later request on the connection of the transfer in a slot, which is in flight or was
-     * the last to be returned by take_finished. Requests in flight on it run on. */
+     * the last to be returned by collect. Requests in flight on it run on. */
     void (*retire)(struct transport_session *session, int32_t slot);
 
     /* Ends the wait in progress, or the next one. Any thread may call it while the session is open.

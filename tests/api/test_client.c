@@ -429,12 +429,12 @@ static reply_result call_setter(int setter, reply_client *client, bool has_value
 enum { SETTER_COUNT = 12, POINTER_SETTER_COUNT = 6 };
 
 static void test_null_argument_is_rejected(void **state) {
-    static const char *const words[POINTER_SETTER_COUNT] = {
-        "invalid url: NULL",   "invalid product: NULL", "invalid name: NULL",
-        "invalid value: NULL", "invalid path: NULL",    "invalid url: NULL"};
+    static const char *const words[POINTER_SETTER_COUNT] = {"url is NULL",  "product is NULL",
+                                                            "name is NULL", "value is NULL",
+                                                            "path is NULL", "url is NULL"};
     for (int i = 0; i < SETTER_COUNT; i++) {
         reply_error error;
-        expect_rejected(&error, call_setter(i, NULL, true, &error), "invalid client: NULL");
+        expect_rejected(&error, call_setter(i, NULL, true, &error), "client is NULL");
         assert_int_equal(call_setter(i, NULL, true, NULL), REPLY_ERROR_INVALID_ARGUMENT);
         if (i < POINTER_SETTER_COUNT) {
             expect_rejected(&error, call_setter(i, *state, false, &error), words[i]);

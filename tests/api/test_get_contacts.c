@@ -27,13 +27,13 @@ static void test_invalid_arguments_are_rejected(void **state) {
         bool has_pointer;
         const char *words;
     } rows[] = {
-        {NULL, 1, 1, true, "invalid client: NULL"},
+        {NULL, 1, 1, true, "client is NULL"},
         {*state, 0, 1, true, "sequence_id 0"},
         {*state, -5, 1, true, "sequence_id -5"},
         {*state, INT64_MIN, 1, true, "sequence_id -9223372036854775808"},
         {*state, 1, 0, true, "contact_id 0"},
         {*state, 1, INT64_MIN, true, "contact_id -9223372036854775808"},
-        {*state, 1, 1, false, "invalid contact: NULL"},
+        {*state, 1, 1, false, "contact is NULL"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         reply_error error;
@@ -72,11 +72,11 @@ static void test_invalid_arguments_deliver_nothing(void **state) {
         reply_contact_fn on_contact;
         const char *words;
     } rows[] = {
-        {NULL, SEQUENCE, ids_1_to_10, count_delivery, "invalid client: NULL"},
+        {NULL, SEQUENCE, ids_1_to_10, count_delivery, "client is NULL"},
         {*state, 0, ids_1_to_10, count_delivery, "sequence_id 0"},
         {*state, -1, ids_1_to_10, count_delivery, "sequence_id -1"},
-        {*state, SEQUENCE, NULL, count_delivery, "invalid contact_ids: NULL"},
-        {*state, SEQUENCE, ids_1_to_10, NULL, "invalid on_contact: NULL"},
+        {*state, SEQUENCE, NULL, count_delivery, "contact_ids is NULL"},
+        {*state, SEQUENCE, ids_1_to_10, NULL, "on_contact is NULL"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         reply_error error;

@@ -105,7 +105,7 @@ static void test_null_argument_is_named(void **state) {
     (void)state;
     error_begin(&error, NULL);
     assert_int_equal(error_set_null_argument(&error, "path"), REPLY_ERROR_INVALID_ARGUMENT);
-    fixture_expect_error("NULL", &error, REPLY_ERROR_INVALID_ARGUMENT, "invalid path: NULL");
+    fixture_expect_error("NULL", &error, REPLY_ERROR_INVALID_ARGUMENT, "path is NULL");
 }
 
 /* ---- Prefixes ---- */

@@ -252,13 +252,12 @@ struct model {
     const struct call *call;
     struct contact contacts[MAX_CONTACTS];
     int32_t slot_count; /* contacts started, sent or waiting */
-    int32_t read_count; /* outcomes that were read but not taken */
+    int32_t read_count; /* outcomes that were read but not collected */
     int64_t gate_ms, deadline_ms;
     int64_t silent_until_ms; /* by what was read: nothing is sent before that time */
     reply_result end_result; /* the error that has ended the call; REPLY_OK: none */
     int64_t end_retry_after_ms;
     bool is_interrupted, is_stopped, was_cancelled;
-    bool is_delivering; /* the last event was a delivery */
     int64_t interrupted_ms;
     size_t delivery_count;
     size_t queue[MAX_CONTACTS]; /* the indexes of ended contacts, in order */
@@ -312,7 +311,7 @@ static void follow_start(struct model *model, const struct fake_event *event) {
     }
     require(model, contact->state == UNSENT || contact->state == WAITING,
             "started while in flight or ended", event);
-    require(model, model->read_count == 0, "started before an outcome is taken", event);
+    require(model, model->read_count == 0, "started before an outcome is collected", event);
     require(model, is_running(model), "started after the end", event);
     require(model, left_ms > 0, "started at or after the deadline", event);
     require(model, event->time_ms >= model->gate_ms, "started while the gate is closed", event);
@@ -399,9 +398,9 @@ static void follow_recall(struct model *model, const struct fake_event *event) {
     }
 }
 
-/* Retries and what was recalled get the error that has ended the call. */
+/* Retries and what was recalled get the error that has ended the call, if one has. */
 static void end_waiting(struct model *model) {
-    for (size_t i = 0; i < model->call->schedule.count; i++) {
+    for (size_t i = 0; i < model->call->schedule.count && model->end_result != REPLY_OK; i++) {
         struct contact *contact = &model->contacts[i];
         if (contact->state == WAITING && !contact->has_result) {
             contact->has_result = true;
@@ -417,7 +416,7 @@ static void follow_wait(struct model *model, const struct fake_event *event) {
     const struct schedule *schedule = &model->call->schedule;
     const bool is_short = event->timeout_ms == 0;
     end_if_late(model, event->time_ms);
-    require(model, model->read_count == 0, "waits before an outcome is taken", event);
+    require(model, model->read_count == 0, "waits before an outcome is collected", event);
     require(model, !model->is_interrupted && !model->is_stopped, "waits after the end", event);
     require(model, !has_contact(model, WAITING) || model->end_result == REPLY_OK || is_short,
             "waits for a retry after the end", event);
@@ -433,9 +432,7 @@ static void follow_wait(struct model *model, const struct fake_event *event) {
             model->queue_tail - model->queue_head <= 2 * (size_t)model->call->schedule.concurrency,
             "more queued than there is room for", event);
     model->must_head = model->queue_tail;
-    if (model->end_result != REPLY_OK) {
-        end_waiting(model);
-    }
+    end_waiting(model);
 }
 
 static reply_result get_result(const struct contact *contact, const struct fake_event *event) {
@@ -594,6 +591,19 @@ static void follow_order(struct model *model, const struct fake_event *event) {
     model->queue_head++;
 }
 
+/* The last steps of a call do not wait. Such a step begins with the delivery of the first outcome
+ * that was queued after the last wait, or of the first contact that was recalled. */
+static void follow_step(struct model *model, const struct contact *contact, int64_t now) {
+    const bool is_first = contact->state == ENDED
+                              ? model->queue_head == model->must_head
+                              : contact->state == WAITING && !contact->has_result;
+    if (is_first && !model->is_interrupted) {
+        model->must_head = model->queue_tail;
+        end_if_late(model, now);
+        end_waiting(model);
+    }
+}
+
 static void check_result(struct model *model, const struct contact *contact,
                          const reply_error *error, const struct fake_event *event) {
     require(model, error->result == contact->result, "wrong result", event);
@@ -613,11 +623,9 @@ static void follow_delivery(struct model *model, const struct fake_event *event)
     const struct delivery *delivery = &model->call->deliveries[index];
     const reply_error *error = &delivery->error;
     struct contact *contact = &model->contacts[index];
-    if (!model->is_delivering && !model->is_interrupted) {
-        end_if_late(model, event->time_ms); /* as seen by the step that delivers */
-    }
+    follow_step(model, contact, event->time_ms);
     require(model, !model->is_stopped, "called after a stop", event);
-    require(model, model->read_count == 0, "delivered before an outcome is taken", event);
+    require(model, model->read_count == 0, "delivered before an outcome is collected", event);
     require(model, contact->state == ENDED || contact->state == WAITING || contact->state == UNSENT,
             "delivered while in flight, or twice", event);
     require(model, delivery->is_valid, "the contact and the error do not match", event);
@@ -646,7 +654,6 @@ static void follow_delivery(struct model *model, const struct fake_event *event)
 }
 
 static void follow_event(struct model *model, const struct fake_event *event) {
-    const bool is_delivery = event->kind == FAKE_NOTE && event->contact_id != NOTE_INTERRUPT;
     switch (event->kind) {
     case FAKE_START:
         follow_start(model, event);
@@ -673,15 +680,14 @@ static void follow_event(struct model *model, const struct fake_event *event) {
         follow_cancel(model, event);
         break;
     case FAKE_NOTE:
-        if (is_delivery) {
-            follow_delivery(model, event);
-        } else {
+        if (event->contact_id == NOTE_INTERRUPT) {
             model->is_interrupted = true;
             model->interrupted_ms = event->time_ms;
+        } else {
+            follow_delivery(model, event);
         }
         break;
     }
-    model->is_delivering = is_delivery;
 }
 
 static void check_return(struct model *model) {

@@ -1,11 +1,11 @@
 #!/bin/sh
-# test_example.sh GET_SEQUENCE_CONTACT STAND_IN_SERVER: what the example program prints, and its exit status, against the stand-in
-# server. EMULATOR is the command by which programs of another architecture run.
+# test_example.sh GET_SEQUENCE_CONTACT MOCK_SERVER - checks the output and the exit status of the
+# example program. EMULATOR, if set, is the command that runs programs of another architecture.
 set -u
 program=$1
 server=$2
 . "$(dirname -- "$0")/../../examples/mock_server.sh"
-. "$(dirname -- "$0")/../support/verdict.sh"
+. "$(dirname -- "$0")/../support/check_output.sh"
 
 work=$(mktemp -d)
 tls_server=
@@ -17,40 +17,42 @@ if [ -n "${EMULATOR-}" ]; then
     program=$work/program
     server=$work/server
 fi
-export TZ=UTC REPLY_API_KEY=a-key-that-nobody-may-see TERM=xterm
+export TZ=UTC REPLY_API_KEY=a-secret-key TERM=xterm
 unset NO_COLOR
 start_mock_server "$server" || exit 1
 
 # ---- Helpers ----
 
-# Runs the program, or another command by run_command. How far off a time is changes by the minute: it is written as DISTANCE.
+# Relative times depend on the clock: "in 2 d" and "2 d ago" become RELATIVE in $work/output.
 run_command() {
     status=0
     "$@" >"$work/raw" 2>"$work/errors" </dev/null || status=$?
-    sed 's/, \(in [0-9].*[a-z]\|[0-9].* ago\)$/, DISTANCE/' "$work/raw" >"$work/output"
-    verdict "no key in what is printed" no_key_is_printed
+    sed 's/, \(in [0-9].*[a-z]\|[0-9].* ago\)$/, RELATIVE/' "$work/raw" >"$work/output"
+    check "API key hidden" key_is_hidden
 }
 run() { run_command "$program" --base-url "$base_url" "$@"; }
 
-has_one_line_of_error() { [ "$(wc -l <"$work/errors")" -eq 1 ]; }
+errors_are_one_line() { [ "$(wc -l <"$work/errors")" -eq 1 ]; }
 errors_have() { grep -q "$1" "$work/errors"; }
+errors_lack() { ! errors_have "$1"; }
 
-# The last run failed with one line that matches: NAME STATUS PATTERN.
-expect_failure() {
-    verdict "$1: exit status $2" status_is "$2"
-    verdict "$1: no output" output_is ""
-    verdict "$1: one line" has_one_line_of_error
-    verdict "$1: the line" errors_have "^get_sequence_contact: .*$3"
+# Checks that the last command printed only one line, an error that matches PATTERN.
+expect_failure() { # NAME STATUS PATTERN
+    check "$1: exit status $2" status_is "$2"
+    check "$1: empty output" output_is ""
+    check "$1: one line" errors_are_one_line
+    check "$1: message" errors_have "^get_sequence_contact: .*$3"
 }
 
-new_line='
+newline='
 '
 example_json() { # CONTACT_ID
-    printf '{"contactId": %s, "sequenceId": 100, "email": "john.doe@company.com", "firstName": "John", "lastName": "Doe",  ' "$1"
-    printf '"company": "Tech Solutions Inc", "title": "Senior Product Manager",  "status": "Active", "subStatus": "None", '
+    printf '{"contactId": %s, "sequenceId": 100, "email": "john.doe@company.com", ' "$1"
+    printf '"firstName": "John", "lastName": "Doe",  "company": "Tech Solutions Inc", '
+    printf '"title": "Senior Product Manager",  "status": "Active", "subStatus": "None", '
     printf '"currentStep": 2,  "addingDate": "2024-03-08T10:00:00+00:00", "movingDate": null,  '
-    printf '"nextSendAfter": "2024-03-09T09:00:00+00:00", "isOptedOut": false, "emailAccountId": 101,  '
-    printf '"linkedInAccountId": null, "icpScore": 0.85}'
+    printf '"nextSendAfter": "2024-03-09T09:00:00+00:00", "isOptedOut": false, '
+    printf '"emailAccountId": 101,  "linkedInAccountId": null, "icpScore": 0.85}'
 }
 example_card="John Doe
   title      Senior Product Manager
@@ -58,15 +60,16 @@ example_card="John Doe
   email      john.doe@company.com
   status     Active
   step       2
-  next send  2024-03-09 09:00 UTC, DISTANCE
+  next send  2024-03-09 09:00 UTC, RELATIVE
   added      2024-03-08 10:00 UTC
   moved      -
   senders    email account 101
   ICP score  0.85
   contact    12345 in sequence 100
 "
-not_in_sequence="get_sequence_contact: contact 404 in sequence 100: HTTP 404, the sequence or the contact does not exist, or the \
-contact is not in this sequence (Not Found: The contact is not in this sequence.); check both ids
+not_in_sequence="get_sequence_contact: contact 404 in sequence 100: HTTP 404: the sequence or the \
+contact does not exist, or the contact is not in this sequence (Not Found: The contact is not in \
+this sequence.); check both ids (code sequenceContact.notInSequence, request 4bf92f)
 "
 
 # ---- Cards ----
@@ -75,13 +78,13 @@ run 100 12345
 expect "the documentation's example" 0 "$example_card" ""
 
 run 100 12345 12345
-expect "two cards" 0 "$example_card$new_line$example_card" ""
+expect "two cards" 0 "$example_card$newline$example_card" ""
 
 TZ=XYZ-5:30 run 100 12345
-verdict "local time" grep -q '^  next send  2024-03-09 14:30 XYZ, DISTANCE$' "$work/output"
+check "local time" grep -q '^  next send  2024-03-09 14:30 XYZ, RELATIVE$' "$work/output"
 
 run 100 666
-expect "a hostile contact" 0 'Zoë \u001b[31m\u202e 漢字\u000a\u009b
+expect "hostile contact" 0 'Zoë \u001b[31m\u202e 漢字\u000a\u009b
   OPTED OUT: do not write to this contact
   title      -
   company    \u2028\u007f
@@ -97,8 +100,8 @@ expect "a hostile contact" 0 'Zoë \u001b[31m\u202e 漢字\u000a\u009b
 ' ""
 
 run 100 667
-verdict "no name: the email" grep -q '^info@company.com$' "$work/output"
-verdict "a sub-status" grep -q '^  status     OutOfOffice, AutoReplied$' "$work/output"
+check "email instead of a name" grep -q '^info@company.com$' "$work/output"
+check "sub-status" grep -q '^  status     OutOfOffice, AutoReplied$' "$work/output"
 
 run 100 668
 expect "neither name nor email" 0 "Contact 668
@@ -115,18 +118,27 @@ expect "neither name nor email" 0 "Contact 668
   contact    668 in sequence 100
 " ""
 
+run 100 669
+check "first day" grep -q '^  added      0001-01-01 00:00 UTC (sent without' "$work/output"
+check "last day" grep -qx '  moved      9999-12-31 23:59 UTC' "$work/output"
+check "year 0" grep -qx '  next send  0000-12-31 19:00 UTC, RELATIVE' "$work/output"
+TZ=XYZ-5:30 run 100 669
+check "year 10000" grep -qx '  moved      10000-01-01 05:29 XYZ' "$work/output"
+
 # ---- JSON ----
 
 run --json 100 12345
-expect "JSON" 0 "$(example_json 12345)$new_line" ""
+expect "JSON" 0 "$(example_json 12345)$newline" ""
 
 run 100 9223372036854775807 --json
-expect "JSON, an option after the ids, the largest id" 0 "$(example_json 9223372036854775807)$new_line" ""
+expect "JSON, option after the ids, largest id" 0 "$(example_json 9223372036854775807)$newline" ""
 
 run --json 100 666
-verdict "hostile JSON: one line" [ "$(wc -l <"$work/output")" -eq 1 ]
-verdict "hostile JSON: escapes stay as they are, and what had none is escaped" \
-    grep -q '"firstName": "Zoë \\u001b\[31m\\u202e", "lastName": "漢字\\n\\u009b",  "company": "\\u2028\\u007f"' "$work/output"
+check "hostile JSON: one line" [ "$(wc -l <"$work/output")" -eq 1 ]
+check "hostile JSON: escapes are kept" \
+    grep -q '"firstName": "Zoë \\u001b\[31m\\u202e", "lastName": "漢字\\n' "$work/output"
+check "hostile JSON: raw control characters are escaped" \
+    grep -q '\\u009b",  "company": "\\u2028\\u007f"' "$work/output"
 
 # ---- Several contacts, and failures ----
 
@@ -134,18 +146,20 @@ run 100 404 12345
 expect "one of two fails" 1 "$example_card" "$not_in_sequence"
 
 run --json --verbose 100 429
-verdict "a rate limit: exit status 0" status_is 0
-verdict "a rate limit: the contact" output_is "$(example_json 429)$new_line"
-verdict "verbose: an attempt" errors_have '^attempt 1 GET /v4/sequences/100/contacts/429: 429 in [0-9]* ms$'
-verdict "verbose: the wait" errors_have '^wait 1000 ms: rate limit$'
-verdict "verbose: another attempt" errors_have '^attempt 2 GET /v4/sequences/100/contacts/429: 200 in [0-9]* ms$'
+path=/v4/sequences/100/contacts/429
+check "rate limit: exit status 0" status_is 0
+check "rate limit: contact" output_is "$(example_json 429)$newline"
+check "--verbose: first attempt" errors_have "^attempt 1 GET $path: 429 in [0-9]* ms\$"
+check "--verbose: wait" errors_have '^wait 1000 ms: rate limit$'
+check "--verbose: second attempt" errors_have "^attempt 2 GET $path: 200 in [0-9]* ms\$"
 
 run_command "$program" --base-url http://127.0.0.1:1/v4 --timeout 1 100 1
-verdict "no server: exit status 1" status_is 1
-verdict "no server: the line" errors_have '^get_sequence_contact: contact 1 in sequence 100: '
+check "no server: exit status 1" status_is 1
+check "no server: message" errors_have '^get_sequence_contact: contact 1 in sequence 100: '
+check "no server: neither code nor request" errors_lack '(code\|(request'
 
 run_command "$program" --base-url "${base_url%/v4}" 100 1
-expect_failure "a wrong path" 1 'HTTP 404'
+expect_failure "wrong path" 1 'HTTP 404.* (request 7d1e08)$'
 
 # ---- Ids from standard input ----
 
@@ -157,100 +171,129 @@ run_input() { # INPUT ARGUMENT...
 }
 
 run_input '12345\n\n  \n 12345\r\n12345' --json 100 -
-three=$(example_json 12345)$new_line$(example_json 12345)$new_line$(example_json 12345)$new_line
+three=$(example_json 12345)$newline$(example_json 12345)$newline$(example_json 12345)$newline
 expect "ids from standard input" 0 "$three" ""
+run_input '\0357\0273\0277\n\0357\0273\0277' 100 -
+expect_failure "byte-order mark on a later line" 2 'line 2: invalid id "\\ufeff"'
+run_input '\0357\0273\027712345\n12345\n' --json 100 -
+expect "byte-order mark" 0 "$(example_json 12345)$newline$(example_json 12345)$newline" ""
+run_input '\0357\0273\0277' 100 -
+expect_failure "only a byte-order mark" 2 'no contact id on standard input'
 run_input '1\n\nabc\n' 100 -
-expect_failure "a bad line" 2 'line 3: "abc" is not an id'
+expect_failure "invalid line" 2 'line 3: invalid id "abc"'
 run_input '1\n-5\n' 100 -
-expect_failure "a negative line" 2 'line 2: "-5" is not an id'
+expect_failure "negative line" 2 'line 2: invalid id "-5"'
 run_input '1 2\n' 100 -
-expect_failure "two ids in a line" 2 'line 1: "1 2" is not an id'
+expect_failure "two ids on a line" 2 'line 1: invalid id "1 2"'
 run_input '12\00003\n' 100 -
-expect_failure "a NUL in a line" 2 'line 1: "12" is not an id'
+expect_failure "NUL on a line" 2 'line 1: NUL after "12"; write ids as plain text'
+run_input '1\n\0000\n' 100 -
+expect_failure "NUL at the beginning of a line" 2 'line 2: NUL after ""'
 run_input '\n' 100 -
-expect_failure "no id at all" 2 'standard input holds no contact id'
+expect_failure "no id" 2 'no contact id on standard input'
 run_input '1\n' 100 1 -
-expect_failure "ids here and there" 2 '"-" is not an id'
+expect_failure "- after an id" 2 'invalid id "-"'
 run_command sh -c '"$@" </' sh "$program" --base-url "$base_url" 100 -
-expect_failure "standard input that cannot be read" 1 'standard input cannot be read: '
+expect_failure "unreadable standard input" 1 'cannot read standard input: '
 
 # ---- Wrong usage ----
 
-for id in abc 12a 1.0 +1 0 -1 -5 '' ' 1' 9223372036854775808 99999999999999999999; do
+for id in abc 12a 1.0 +1 0 -1 -5 '' ' 1' 1_0 0x1 1e3 １ 9223372036854775808 \
+    99999999999999999999; do
     run 100 "$id"
-    expect_failure "contact id '$id'" 2 "\"$id\" is not an id: ids are positive"
+    expect_failure "contact id '$id'" 2 "invalid id \"$id\": must be a whole number from 1"
     run "$id" 12345
-    expect_failure "sequence id '$id'" 2 "\"$id\" is not an id: ids are positive"
+    expect_failure "sequence id '$id'" 2 "invalid id \"$id\": must be a whole number from 1"
 done
 run 100 12345 -- -5
-expect_failure "an id after --" 2 '"-5" is not an id'
+expect_failure "id after --" 2 'invalid id "-5"'
 run 100 "$(printf '1\n\033[31m\233')"
-expect_failure "an id that a terminal would obey" 2 '"1\\u000a\\u001b\[31m\\x9b" is not an id'
+expect_failure "control characters in an id" 2 'invalid id "1\\u000a\\u001b\[31m\\x9b"'
 run
-expect_failure "no ids" 2 'the ids are missing'
+expect_failure "no ids" 2 'missing ids'
 run 100
-expect_failure "no contact id" 2 'a contact id is missing'
+expect_failure "no contact id" 2 'missing contact id'
 run --frobnicate 100 1
-expect_failure "an unknown option" 2 '--frobnicate is not an option'
+expect_failure "unknown option" 2 'invalid option --frobnicate'
 run -j 100 1
-expect_failure "an unknown short option" 2 '-j is not an option'
+expect_failure "unknown short option" 2 'invalid option -j'
 run --json=1 100 1
-expect_failure "a value for an option that takes none" 2 '--json=1 is not an option'
+expect_failure "value for an option without one" 2 'invalid option --json=1'
 run 100 1 --timeout
-expect_failure "an option without its value" 2 '--timeout needs a value'
+expect_failure "option without its value" 2 'missing value for --timeout'
 for seconds in 0 -1 abc 1.5 2147484; do
     run --timeout "$seconds" 100 1
-    expect_failure "--timeout $seconds" 2 "--timeout \"$seconds\" is not a whole number of seconds"
+    expect_failure "--timeout $seconds" 2 "invalid --timeout \"$seconds\": must be a whole number"
 done
 run --timeout 2147483 100 12345
-expect "the longest time" 0 "$example_card" ""
+expect "largest timeout" 0 "$example_card" ""
 run_command "$program" --base-url http://company.com/v4 100 1
-expect_failure "a base URL that is refused" 2 'URL'
+expect_failure "invalid base URL" 2 'URL'
 run --ca-file '' 100 1
-expect_failure "a CA file without a name" 2 'CA'
+expect_failure "empty name of a CA file" 2 'CA'
 run_command env -u REPLY_API_KEY "$program" --base-url "$base_url" 100 1
 expect_failure "no key" 2 'REPLY_API_KEY is not set'
 run_command env REPLY_API_KEY= "$program" --base-url "$base_url" 100 1
-expect_failure "an empty key" 2 'REPLY_API_KEY is not set'
+expect_failure "empty key" 2 'REPLY_API_KEY is not set'
 run_command env REPLY_API_KEY='not a key' "$program" --base-url "$base_url" 100 1
-expect_failure "a key that is none" 2 'key'
+expect_failure "invalid key" 2 'key'
 
-# ---- Help, version, and output that cannot be written ----
+# ---- Help, version and write errors ----
 
 run_command "$program" --version
-verdict "--version: exit status 0" status_is 0
-verdict "--version: the line" grep -qx 'get_sequence_contact [0-9]*\.[0-9]*\.[0-9]*' "$work/output"
-verdict "--version: no errors" errors_are ""
+check "--version: exit status 0" status_is 0
+check "--version: output" grep -qx 'get_sequence_contact [0-9]*\.[0-9]*\.[0-9]*' "$work/output"
+check "--version: no errors" errors_are ""
 run_command env -u REPLY_API_KEY "$program" --help
-verdict "--help: exit status 0" status_is 0
-verdict "--help: usage" grep -q '^Usage: get_sequence_contact ' "$work/output"
-verdict "--help: no errors" errors_are ""
+check "--help: exit status 0" status_is 0
+check "--help: usage" grep -q '^Usage: get_sequence_contact ' "$work/output"
+check "--help: no errors" errors_are ""
 for option in json base-url ca-file timeout verbose help version; do
-    verdict "--help: --$option" grep -q -e "^  --$option " "$work/output"
+    check "--help: --$option" grep -q -e "^  --$option " "$work/output"
 done
 
+cannot_write='cannot write to standard output'
 for arguments in --help --version "100 12345" "--json 100 12345 12345 12345"; do
     # The arguments are separate words.
     # shellcheck disable=SC2086
     run_command sh -c '"$@" >&-' sh "$program" --base-url "$base_url" $arguments
-    expect_failure "closed output: $arguments" 1 'standard output cannot be written: Bad file descriptor'
+    expect_failure "closed output: $arguments" 1 "$cannot_write: Bad file descriptor"
     if [ -c /dev/full ]; then
         # shellcheck disable=SC2086
         run_command sh -c '"$@" >/dev/full' sh "$program" --base-url "$base_url" $arguments
-        expect_failure "full disk: $arguments" 1 'standard output cannot be written: No space left on device'
+        expect_failure "full disk: $arguments" 1 "$cannot_write: No space left on device"
     fi
 done
 
-# ---- TLS, by a server of openssl that hands out the responses in files ----
+# ---- A pipe whose reader has exited ----
+
+mkfifo "$work/pipe"
+# Descriptor 3 is the only reader: without it, opening the pipe for writing would block.
+# shellcheck disable=SC2016
+with_closed_pipe='exec 3<>"$0" 4>"$0" 3<&-; "$@"'
+for arguments in --help --version "100 12345" "--json 100 12345 12345 12345"; do
+    # The arguments are separate words.
+    # shellcheck disable=SC2086
+    run_command sh -c "$with_closed_pipe >&4" "$work/pipe" \
+        "$program" --base-url "$base_url" $arguments
+    expect "closed pipe: $arguments" 141 "" ""
+done
+
+# ---- TLS, with openssl as the server: each file is a response ----
 
 if command -v openssl >/dev/null 2>&1; then
     mkdir -p "$work/v4/sequences/100/contacts"
     json=$(example_json 12345)
-    printf 'HTTP/1.1 200 OK\r\nContent-Length: %s\r\nConnection: close\r\n\r\n%s' "${#json}" "$json" \
-        >"$work/v4/sequences/100/contacts/12345"
-    openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=127.0.0.1 -addext subjectAltName=IP:127.0.0.1 \
+    printf 'HTTP/1.1 200 OK\r\nContent-Length: %s\r\nConnection: close\r\n\r\n%s' \
+        "${#json}" "$json" >"$work/v4/sequences/100/contacts/12345"
+    openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=127.0.0.1 \
+        -addext subjectAltName=IP:127.0.0.1 \
         -keyout "$work/key.pem" -out "$work/certificate.pem" 2>/dev/null
-    (cd "$work" && exec openssl s_server -accept 127.0.0.1:0 -HTTP -cert certificate.pem -key key.pem >tls_log 2>&1 </dev/null 9>&-) &
+    : >"$work/tls_log"
+    (
+        cd "$work" && exec openssl s_server -accept 127.0.0.1:0 -HTTP -cert certificate.pem \
+            -key key.pem >tls_log 2>&1 </dev/null 9>&-
+    ) &
     tls_server=$!
     port=
     for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
@@ -258,24 +301,26 @@ if command -v openssl >/dev/null 2>&1; then
         [ -z "$port" ] || break
         sleep 0.5
     done
-    run_command "$program" --json --base-url "https://127.0.0.1:$port/v4" --ca-file "$work/certificate.pem" 100 12345
-    expect "a CA file" 0 "$json$new_line" ""
-    run_command "$program" --base-url "https://127.0.0.1:$port/v4" 100 12345
-    expect_failure "a certificate that nobody vouches for" 1 'no trusted connection'
-    run_command "$program" --base-url "https://127.0.0.1:$port/v4" --ca-file "$work/nowhere" 100 12345
-    expect_failure "a CA file that is not there" 1 'nowhere'
+    tls_url=https://127.0.0.1:$port/v4
+    run_command "$program" --json --base-url "$tls_url" --ca-file "$work/certificate.pem" 100 12345
+    expect "CA file" 0 "$json$newline" ""
+    run_command "$program" --base-url "$tls_url" 100 12345
+    expect_failure "untrusted certificate" 1 'TLS connection failed'
+    run_command "$program" --base-url "$tls_url" --ca-file "$work/nowhere" 100 12345
+    expect_failure "missing CA file" 1 'nowhere'
 else
     echo "skipped: --ca-file, without openssl"
 fi
 
-# ---- At a terminal ----
+# ---- On a terminal ----
 
 escape=$(printf '\033')
 erase="$(printf '\r\033')[K"
 
-# run_at_terminal ENVIRONMENT... -- ARGUMENT...: both streams come as output, since the terminal has one.
-run_at_terminal() {
-    quoted="env"
+# Runs the program on a terminal, which merges both streams into the output. The words before --
+# are the arguments of env; $before is a shell command to run first.
+run_on_terminal() { # WORD... -- ARGUMENT...
+    quoted="${before:+$before && }exec env"
     for argument in "$@"; do
         if [ "$argument" = -- ]; then
             quoted="$quoted '$program' --base-url '$base_url'"
@@ -283,45 +328,98 @@ run_at_terminal() {
             quoted="$quoted '$argument'"
         fi
     done
-    run_command script -qec "$quoted" /dev/null
+    run_command "${terminal:-script}" -qec "$quoted" /dev/null
 }
+
+# Presses Ctrl-C on the terminal when the program waits for a rate limit, at most 10 s later.
+script_with_interrupt() {
+    (
+        for _ in $(seq 100); do
+            grep -q waiting "$work/raw" && break
+            sleep 0.1
+        done
+        printf '\003'
+        sleep 1
+    ) | script "$@"
+}
+starts_with_erase() { [ "$(head -c 4 "$work/output")" = "$erase" ]; }
+ends_with_erase() { [ "$(tail -c 3 "$work/output")" = "${escape}[K" ]; }
 shows() { grep -qF -e "$1" "$work/output"; }
-shows_not() { ! shows "$1"; }
+hides() { ! shows "$1"; }
 
 if command -v script >/dev/null 2>&1; then
-    run_at_terminal TERM=xterm -- 100 666
-    verdict "colour: name" shows "${escape}[1mZoë"
-    verdict "colour: opted out" shows "  ${escape}[1;37;41mOPTED OUT: do not write to this contact${escape}[0m"
-    verdict "colour: nothing of the contact's own" shows '\u001b[31m\u202e 漢字\u000a\u009b'
-    verdict "one contact: no progress" shows_not "in all"
-    run_at_terminal NO_COLOR=1 -- 100 666
-    verdict "NO_COLOR: name" shows "Zoë"
-    verdict "NO_COLOR: no colour" shows_not "${escape}[1"
-    run_at_terminal NO_COLOR= -- 100 666
-    verdict "empty NO_COLOR: colour" shows "${escape}[1mZoë"
-    run_at_terminal TERM=dumb -- 100 666 666
-    verdict "dumb terminal: name" shows "Zoë"
-    verdict "dumb terminal: no escapes" shows_not "$escape"
+    run_on_terminal TERM=xterm -- 100 666
+    check "colour: name" shows "${escape}[1mZoë"
+    check "colour: opted out" \
+        shows "  ${escape}[1;37;41mOPTED OUT: do not write to this contact${escape}[0m"
+    check "colour: none from the contact" shows '\u001b[31m\u202e 漢字\u000a\u009b'
+    check "one contact: progress is hidden" hides "in all"
+    run_on_terminal NO_COLOR=1 -- 100 666
+    check "NO_COLOR: name" shows "Zoë"
+    check "NO_COLOR: colour is absent" hides "${escape}[1"
+    run_on_terminal NO_COLOR= -- 100 666
+    check "empty NO_COLOR: colour" shows "${escape}[1mZoë"
+    run_on_terminal TERM=dumb -- 100 666 666
+    check "dumb terminal: name" shows "Zoë"
+    check "dumb terminal: escapes are absent" hides "$escape"
 
-    run_at_terminal NO_COLOR=1 -- --json 100 404 12345 404
-    verdict "progress: exit status 1" status_is 1
-    verdict "progress: beginning" shows "0 done, 0 failed, 3 in all$erase"
-    verdict "progress: end" shows "1 failed, 3 in all$erase"
-    verdict "progress: erased before an error" shows "${erase}get_sequence_contact: contact 404 "
-    verdict "progress: erased before a contact" shows "${erase}{\"contactId\": 12345"
-    verdict "progress: gone at the end" [ "$(tail -c 3 "$work/output")" = "${escape}[K" ]
+    run_on_terminal NO_COLOR=1 -- --json 100 404 12345 404
+    check "progress: exit status 1" status_is 1
+    check "progress: first line" shows "0 done, 0 failed, 3 in all$erase"
+    check "progress: last line" shows "1 failed, 3 in all$erase"
+    check "progress: erased before an error" shows "${erase}get_sequence_contact: contact 404 "
+    check "progress: erased before a contact" shows "${erase}{\"contactId\": 12345"
+    check "progress: erased at the end" ends_with_erase
 
-    start_mock_server "$server" # whose contact 429 has met no rate limit yet
-    run_at_terminal NO_COLOR=1 -- --json 100 429
-    verdict "rate limit: the wait is shown" shows "0 done, 0 failed, 1 in all, waiting 1 s for the rate limit$erase"
-    verdict "rate limit: the contact" shows "${erase}{\"contactId\": 429"
+    # A line that wraps cannot be erased, and Ctrl-C is shown as ^C after the line.
+    before="stty cols 24"
+    run_on_terminal NO_COLOR=1 -- --json 100 404 12345 404
+    check "24 columns: cut line" shows "0 done, 0 failed, 3 i$erase"
+    check "24 columns: long line is absent" hides "3 in"
+    check "24 columns: erased at the end" ends_with_erase
+    for columns in 1 2 3; do
+        before="stty cols $columns"
+        run_on_terminal NO_COLOR=1 -- --json 100 404 12345 404
+        check "$columns columns: progress is hidden" starts_with_erase
+    done
+    before=
+
+    start_mock_server "$server" # a new server limits the rate again
+    run_on_terminal NO_COLOR=1 -- --json 100 429
+    check "rate limit: wait" \
+        shows "0 done, 0 failed, 1 in all, waiting 1 s for the rate limit$erase"
+    check "rate limit: erased before a contact" shows "${erase}{\"contactId\": 429"
+
+    # A background job of a shell ignores SIGINT, and so would the program.
+    default_signal=
+    ! env --default-signal=INT true 2>/dev/null || default_signal=--default-signal=INT
+    start_mock_server "$server"
+    terminal=script_with_interrupt
+    # The option is absent or one word.
+    # shellcheck disable=SC2086
+    run_on_terminal $default_signal NO_COLOR=1 -- --json 100 429
+    terminal=
+    check "Ctrl-C: exit status 130" status_is 130
+    check "Ctrl-C: progress was shown" shows "waiting 1 s"
+    check "Ctrl-C: progress is erased" ends_with_erase
+    start_mock_server "$server"
+    run_on_terminal timeout --foreground 0.5 env NO_COLOR=1 -- --json 100 429
+    check "SIGTERM: exit status 124 of timeout" status_is 124
+    check "SIGTERM: progress is erased" ends_with_erase
 else
     echo "skipped: colour and progress, without script"
 fi
 
 start_mock_server "$server"
 run --timeout 1 100 429
-expect_failure "--timeout: a wait that does not fit" 1 'HTTP 429'
+expect_failure "--timeout: shorter than the rate limit" 1 'HTTP 429.* (code RATE_LIMIT)$'
+start_mock_server "$server"
+# The numbers are separate words.
+# shellcheck disable=SC2046
+run --json --timeout 1 100 429 $(seq 100)
+check "contacts after a rate limit: exit status 1" status_is 1
+check "contacts after a rate limit: message" \
+    errors_have ': [0-9]* more contacts not fetched: .*HTTP 429.* (code RATE_LIMIT)$'
 
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]

@@ -181,8 +181,8 @@ reply_client *scenario_create_client(void) {
 }
 
 int scenarios_run_group(int (*run_group)(void)) {
-    const pid_t responder = responder_start(base_url);
+    const pid_t server = contact_server_start(base_url);
     const int failed = run_group();
-    responder_stop(responder);
+    contact_server_stop(server);
     return failed;
 }

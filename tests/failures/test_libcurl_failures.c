@@ -11,6 +11,7 @@
 #include <cmocka.h>
 #include <curl/curl.h>
 
+#include "base/clock.h"
 #include "failures/scenarios.h"
 #include "transport/transport.h"
 
@@ -145,12 +146,12 @@ static void test_failed_call_is_survived(void **state) {
 
 /* A session that cannot be woken could not be interrupted. */
 static void test_session_without_wakeup_is_rejected(void **state) {
-    const struct transport_settings settings = {.connect_timeout_ms = 1000, .slot_count = 1};
+    const struct transport_settings settings = {.connect_timeout_ms = 1000};
     (void)state;
     failure.multi_code = CURLM_OUT_OF_MEMORY;
     failure.call_count = 0;
     failure.failing_index = 2; /* after curl_multi_init */
-    struct transport_session *session = transport_curl.open(&settings);
+    struct transport_session *session = transport_libcurl.open(&settings, 1);
     failure.failing_index = 0;
     assert_string_equal(failure.name, "curl_multi_wakeup");
     assert_null(session);
@@ -159,26 +160,26 @@ static void test_session_without_wakeup_is_rejected(void **state) {
 /* A failing multi handle without transfers, as during the wait before a retry, would make the loop
  * a busy one. */
 static void test_failing_loop_is_not_busy(void **state) {
-    const struct transport_settings settings = {.connect_timeout_ms = 1000, .slot_count = 1};
-    struct transport_session *session = transport_curl.open(&settings);
+    const struct transport_settings settings = {.connect_timeout_ms = 1000};
+    struct transport_session *session = transport_libcurl.open(&settings, 1);
     struct transport_response response;
     (void)state;
     assert_non_null(session);
     failure.multi_code = CURLM_INTERNAL_ERROR;
     /* Consume the wakeup with which open checks the session. */
-    assert_int_equal(transport_curl.wait(session, 0, &response), -1);
+    assert_int_equal(transport_libcurl.wait(session, 0, &response), -1);
     /* Call 1 is curl_multi_wakeup, 2 is curl_multi_perform and 3 is curl_multi_poll. */
     for (long nth = 2; nth <= 3; nth++) {
         failure.call_count = 0;
         failure.failing_index = nth;
-        transport_curl.wake(session);
-        const int64_t began = transport_curl.now_ms();
-        assert_int_equal(transport_curl.wait(session, 60000, &response), -1);
+        transport_libcurl.wake(session);
+        const int64_t began = clock_now_ms();
+        assert_int_equal(transport_libcurl.wait(session, 60000, &response), -1);
         assert_int_equal(failure.call_count, 3);
-        assert_in_range(transport_curl.now_ms() - began, 9, 30000);
-        assert_false(transport_curl.may_serve_again(session));
+        assert_in_range(clock_now_ms() - began, 9, 30000);
+        assert_false(transport_libcurl.is_reusable(session));
     }
-    transport_curl.close(session, false);
+    transport_libcurl.close(session, false);
 }
 
 /* A call must fail without an option that keeps the key safe, but not without any other. */

@@ -121,8 +121,8 @@ static void test_failed_initialisation_is_retried(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_version_decides_handle_reuse),
                                        cmocka_unit_test(test_failed_initialisation_is_retried)};
-    const pid_t responder = responder_start(base_url);
+    const pid_t server = contact_server_start(base_url);
     const int failed = cmocka_run_group_tests(tests, NULL, NULL);
-    responder_stop(responder);
+    contact_server_stop(server);
     return failed;
 }

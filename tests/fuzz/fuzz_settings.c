@@ -25,8 +25,8 @@ static reply_result set(reply_client *client, unsigned choice, char *text, reply
 }
 
 static void check_client(const reply_client *client) {
-    const struct transport_base_url *base_url = &client->dispatch_settings.base_url;
-    for (size_t i = 0; i < client->transport_settings.header_count; i++) {
+    const struct transport_base_url *base_url = &client->settings.transport.base_url;
+    for (size_t i = 0; i < client->settings.transport.header_count; i++) {
         for (const char *at = client->headers[i]; *at != '\0'; at++) {
             FUZZ_CHECK((unsigned char)*at >= 0x20 && *at != 0x7F);
         }
@@ -34,9 +34,8 @@ static void check_client(const reply_client *client) {
     FUZZ_CHECK(base_url->path_offset <= strlen(base_url->text) &&
                base_url->text[strlen(base_url->text) - 1] != '/');
     FUZZ_CHECK(strpbrk(base_url->text, "?#") == NULL);
-    FUZZ_CHECK(
-        strncmp(base_url->text, "https://", 8) == 0 ||
-        (strncmp(base_url->text, "http://", 7) == 0 && client->transport_settings.is_loopback));
+    FUZZ_CHECK(strncmp(base_url->text, "https://", 8) == 0 ||
+               (strncmp(base_url->text, "http://", 7) == 0 && base_url->is_loopback));
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {

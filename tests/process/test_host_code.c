@@ -1,6 +1,4 @@
-/* test_host_code.c - what the host's own code does meanwhile: callbacks that take longer than an
- * attempt may, and forks at any moment.
- */
+/* test_host_code.c - slow callbacks and forks of the host. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -11,16 +9,16 @@
 #include <stdatomic.h>
 #include <time.h>
 
-#include "support/child.h"
 #include "replyio.h"
+#include "support/child.h"
 #include "support/contact_server.h"
 
 static char base_url[64];
 
 enum { CONTACTS = 8, ATTEMPT_MS = 300, CALLBACK_MS = 350 };
 
-static int on_contact(size_t index, reply_result result, reply_sequence_contact *contact,
-                      const reply_error *error, void *user_data) {
+static int sleep_on_contact(size_t index, reply_result result, reply_sequence_contact *contact,
+                            const reply_error *error, void *user_data) {
     int *delivered = user_data;
     (void)index;
     assert_int_equal(result, REPLY_OK);
@@ -31,8 +29,8 @@ static int on_contact(size_t index, reply_result result, reply_sequence_contact 
     return 0;
 }
 
-/* The time that a callback takes is not charged to the other contacts' attempts. */
-static void test_slow_callback(void **state) {
+/* Would catch attempts of other contacts that time out during the callback. */
+static void test_callback_time_spares_attempt_timeouts(void **state) {
     static const int64_t ids[CONTACTS] = {1, 2, 3, 4, 5, 6, 7, 8};
     reply_client *client = NULL;
     int delivered = 0;
@@ -42,17 +40,17 @@ static void test_slow_callback(void **state) {
     assert_int_equal(reply_client_set_attempt_timeout_ms(client, ATTEMPT_MS, NULL), REPLY_OK);
     assert_int_equal(reply_client_set_max_concurrency(client, 4, NULL), REPLY_OK);
     assert_int_equal(
-        reply_get_sequence_contacts(client, 100, ids, CONTACTS, on_contact, &delivered, NULL),
+        reply_get_sequence_contacts(client, 100, ids, CONTACTS, sleep_on_contact, &delivered, NULL),
         REPLY_OK);
     assert_int_equal(delivered, CONTACTS);
     reply_client_destroy(client);
 }
 
-static atomic_bool is_over;
+static atomic_bool is_stopping;
 
 static void *create_and_destroy(void *unused) {
     (void)unused;
-    while (!is_over) {
+    while (!is_stopping) {
         reply_client *client = NULL;
         if (reply_client_create("k3y-Secret", &client, NULL) == REPLY_OK) {
             reply_client_destroy(client);
@@ -69,8 +67,8 @@ static int create_in_child(void *unused) {
     return result == REPLY_OK ? 0 : 1;
 }
 
-/* A child can create a client, wherever the parent's other threads were when it forked. */
-static void test_create_after_fork(void **state) {
+/* Would catch a child that waits for a lock that another thread of the parent held. */
+static void test_child_creates_client(void **state) {
     pthread_t threads[3];
     (void)state;
     if (!child_works_beside_threads()) {
@@ -82,21 +80,21 @@ static void test_create_after_fork(void **state) {
     for (int i = 0; i < 1000; i++) {
         const int status = child_run(create_in_child, NULL);
         if (status != 0) {
-            is_over = true;
+            is_stopping = true;
         }
         assert_int_equal(status, 0);
     }
-    is_over = true;
+    is_stopping = true;
     for (int i = 0; i < 3; i++) {
         pthread_join(threads[i], NULL);
     }
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_slow_callback),
-                                       cmocka_unit_test(test_create_after_fork)};
-    const pid_t responder = responder_start(base_url);
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_callback_time_spares_attempt_timeouts),
+                                       cmocka_unit_test(test_child_creates_client)};
+    const pid_t server = contact_server_start(base_url);
     const int failed = cmocka_run_group_tests(tests, NULL, NULL);
-    responder_stop(responder);
+    contact_server_stop(server);
     return failed;
 }

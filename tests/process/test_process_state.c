@@ -1,8 +1,8 @@
-/* test_process_state.c - the library is a guest in its host's process: locale, signals,
- * environment, cJSON's hooks, standard streams and open files are as they were, and after destroy
- * no memory that the library owned holds the API key. */
+/* test_process_state.c - the host's process after using the library: its locale, signals,
+ * environment, cJSON hooks, standard streams, open files and memory. */
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -24,10 +24,8 @@ extern char **environ;
 
 static char base_url[64];
 
-/* Uses most of the library once: a contact, one that is not there, a wait, many, and a decode of
- * escapes. */
-static int on_contact(size_t index, reply_result result, reply_sequence_contact *contact,
-                      const reply_error *error, void *user_data) {
+static int free_contact(size_t index, reply_result result, reply_sequence_contact *contact,
+                        const reply_error *error, void *user_data) {
     (void)index;
     (void)result;
     (void)error;
@@ -36,6 +34,7 @@ static int on_contact(size_t index, reply_result result, reply_sequence_contact 
     return 0;
 }
 
+/* Uses most of the library: one contact, with escapes, an error, a wait and many contacts. */
 static void use_library(const char *key) {
     static const int64_t ids[] = {1, 2, 404, 503, 3, -1};
     reply_client *client = NULL;
@@ -50,32 +49,32 @@ static void use_library(const char *key) {
     assert_int_equal(reply_get_sequence_contact(client, 100, 404, &contact, NULL),
                      REPLY_ERROR_NOT_FOUND);
     assert_int_equal(reply_get_sequence_contacts(client, 100, ids, sizeof ids / sizeof *ids,
-                                                 on_contact, NULL, NULL),
+                                                 free_contact, NULL, NULL),
                      REPLY_OK);
     reply_client_destroy(client);
 }
 
 static int count_open_files(void) {
     int count = 0;
-    DIR *folder = opendir("/proc/self/fd");
-    assert_non_null(folder);
-    while (readdir(folder) != NULL) {
+    DIR *directory = opendir("/proc/self/fd");
+    assert_non_null(directory);
+    while (readdir(directory) != NULL) {
         count++;
     }
-    closedir(folder);
+    closedir(directory);
     return count;
 }
 
-static void test_open_files(void **state) {
+static void test_calls_leave_files_closed(void **state) {
     (void)state;
-    use_library("k3y-Secret"); /* what other libraries open once and keep, OpenSSL's random device
-                                  say, is open now */
+    use_library(
+        "k3y-Secret"); /* other libraries keep files open, such as OpenSSL's random device */
     const int before = count_open_files();
     use_library("k3y-Secret");
     assert_int_equal(count_open_files(), before);
 }
 
-static void test_locale(void **state) {
+static void test_locale_is_unchanged(void **state) {
     (void)state;
     char before[256];
     snprintf(before, sizeof before, "%s", setlocale(LC_ALL, NULL));
@@ -85,7 +84,7 @@ static void test_locale(void **state) {
     assert_true(uselocale((locale_t)0) == thread_locale);
 }
 
-static void test_signals(void **state) {
+static void test_signals_are_unchanged(void **state) {
     struct sigaction before[NSIG];
     sigset_t mask_before;
     sigset_t mask_after;
@@ -108,7 +107,7 @@ static void test_signals(void **state) {
     }
 }
 
-static void test_environment(void **state) {
+static void test_environment_is_unchanged(void **state) {
     static char before[65536];
     size_t used = 0;
     (void)state;
@@ -132,19 +131,19 @@ static void *CJSON_CDECL hook_malloc(size_t size) {
     return malloc(size);
 }
 
-static void test_cjson_hooks(void **state) {
+static void test_cjson_hooks_are_unchanged(void **state) {
     cJSON_Hooks hooks = {hook_malloc, free};
     (void)state;
     cJSON_InitHooks(&hooks);
     use_library("k3y-Secret");
     hook_calls = 0;
     cJSON_Delete(cJSON_CreateNull());
-    assert_int_equal(hook_calls, 1); /* the host's hooks are still in place */
+    assert_int_equal(hook_calls, 1); /* by the host's hook */
     cJSON_InitHooks(NULL);
 }
 
-/* Nothing is written to standard output or standard error, not even where calls fail. */
-static void test_standard_streams(void **state) {
+/* use_library includes calls that fail. */
+static void test_nothing_is_printed(void **state) {
     FILE *file = tmpfile();
     const int out = dup(STDOUT_FILENO);
     const int err = dup(STDERR_FILENO);
@@ -163,10 +162,9 @@ static void test_standard_streams(void **state) {
     fclose(file);
 }
 
-/* ---- The process's memory ---- */
+/* ---- Memory ---- */
 
-/* The key, put together where it is needed, so that the test's own copy is not found: each byte
- * stands one below. */
+/* The key with each byte one higher, so that the search does not find this copy. */
 static const char shifted_key[] = "lfz1e68b5c29f1b8d1Tfdsfu`PgUijt`Uftu";
 
 static void make_key(char *key) {
@@ -175,11 +173,30 @@ static void make_key(char *key) {
     }
 }
 
-/* How often the key stands in the process's writable memory. The key in key itself is counted, too.
- */
-static int count_in_memory(const char *key) {
-    static char piece[1 << 16];
+enum { MAX_KEY_SIZE = 64 };
+
+/* Counts the key in the bytes from start to end of the process's memory, less those in the buffer
+ * that it reads them into. */
+static int count_in_range(int memory, unsigned long start, unsigned long end, const char *key) {
+    static char buffer[1 << 16];
+    const unsigned long step = sizeof buffer - MAX_KEY_SIZE; /* a key may span two steps */
+    const unsigned long own = (unsigned long)(uintptr_t)buffer;
     const size_t length = strlen(key);
+    int count = 0;
+    for (unsigned long at = start; at < end; at += step) {
+        const size_t wanted = end - at < sizeof buffer ? end - at : sizeof buffer;
+        const bool is_own = own >= at && own < at + wanted;
+        const ssize_t received = is_own ? 0 : pread(memory, buffer, wanted, (off_t)at);
+        for (size_t i = 0; (ssize_t)(i + length) <= received && i < step; i++) {
+            count += memcmp(buffer + i, key, length) == 0;
+        }
+    }
+    memset(buffer, 0, sizeof buffer);
+    return count;
+}
+
+/* Counts the key in the process's writable memory, the argument's own copy included. */
+static int count_in_memory(const char *key) {
     char line[512];
     int count = 0;
     FILE *maps = fopen("/proc/self/maps", "r");
@@ -190,30 +207,17 @@ static int count_in_memory(const char *key) {
         unsigned long start = 0;
         unsigned long end = 0;
         char writable = '-';
-        if (sscanf(line, "%lx-%lx r%c", &start, &end, &writable) != 3 || writable != 'w') {
-            continue;
-        }
-        for (unsigned long at = start; at < end; at += sizeof piece - 64) {
-            const size_t wanted = end - at < sizeof piece ? end - at : sizeof piece;
-            const char *piece_start = piece;
-            if ((unsigned long)piece_start >= at && (unsigned long)piece_start < at + wanted) {
-                continue; /* the buffer that is searched with */
-            }
-            const ssize_t got = pread(memory, piece, wanted, (off_t)at);
-            for (ssize_t i = 0;
-                 got > 0 && i + (ssize_t)length <= got && i < (ssize_t)(sizeof piece - 64); i++) {
-                count += memcmp(piece + i, key, length) == 0;
-            }
+        if (sscanf(line, "%lx-%lx r%c", &start, &end, &writable) == 3 && writable == 'w') {
+            count += count_in_range(memory, start, end, key);
         }
     }
-    memset(piece, 0, sizeof piece);
     close(memory);
     fclose(maps);
     return count;
 }
 
-static void test_key_in_memory(void **state) {
-    char key[64];
+static void test_destroy_erases_key(void **state) {
+    char key[MAX_KEY_SIZE];
     reply_client *client = NULL;
     (void)state;
     make_key(key);
@@ -224,29 +228,27 @@ static void test_key_in_memory(void **state) {
     const int held = count_in_memory(key);
     reply_client_destroy(client);
     const int left = count_in_memory(key);
-    print_message("the key stood in memory %d times with a client, its caller's copy included, %d "
-                  "times without\n",
-                  held, left);
-    assert_true(held >= 3); /* the search finds what is there */
+    print_message("copies of the key: %d with a client, %d without\n", held, left);
+    assert_true(held >= 3); /* otherwise the search does not work */
     assert_int_equal(left, 1);
 
-    /* After calls, libcurl's freed buffers may hold the request. They are counted, not asserted:
-     * they are not the library's. */
+    /* Not asserted: after calls, libcurl's freed buffers may contain the request. */
     use_library(key);
-    print_message("after calls and destroy it stands there %d times, the caller's copy included; "
-                  "the others are libcurl's buffers\n",
-                  count_in_memory(key));
+    print_message("copies of the key after calls and destroy: %d\n", count_in_memory(key));
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_open_files),    cmocka_unit_test(test_locale),
-        cmocka_unit_test(test_signals),       cmocka_unit_test(test_environment),
-        cmocka_unit_test(test_cjson_hooks),   cmocka_unit_test(test_standard_streams),
-        cmocka_unit_test(test_key_in_memory),
+        cmocka_unit_test(test_calls_leave_files_closed),
+        cmocka_unit_test(test_locale_is_unchanged),
+        cmocka_unit_test(test_signals_are_unchanged),
+        cmocka_unit_test(test_environment_is_unchanged),
+        cmocka_unit_test(test_cjson_hooks_are_unchanged),
+        cmocka_unit_test(test_nothing_is_printed),
+        cmocka_unit_test(test_destroy_erases_key),
     };
-    const pid_t responder = responder_start(base_url);
+    const pid_t server = contact_server_start(base_url);
     const int failed = cmocka_run_group_tests(tests, NULL, NULL);
-    responder_stop(responder);
+    contact_server_stop(server);
     return failed;
 }

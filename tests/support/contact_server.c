@@ -1,5 +1,4 @@
-/* contact_server.c - a well-behaved server in a process of its own, so that nothing of it counts in
- * a test of this process's memory. */
+/* contact_server.c - a server that responds correctly to every request. */
 #include "support/contact_server.h"
 
 #include <arpa/inet.h>
@@ -23,15 +22,15 @@ static void write_contact(char *body, size_t size, const char *sequence_id,
              contact_id, sequence_id);
 }
 
-/* Answers one request, whose text has the ids. Returns 0 where the connection is to be closed. */
-static int answer(int connection, const char *request) {
+/* Returns 0 if the connection must be closed. */
+static int respond(int connection, const char *request) {
     char sequence_id[32] = "0";
     char contact_id[32] = "0";
     char body[512] = "";
     char response[1024];
     const char *status = "200 OK";
     if (strncmp(request, "GET ", 4) != 0) {
-        return 0; /* it is no proxy, say */
+        return 0; /* such as CONNECT */
     }
     sscanf(request, "GET /v4/sequences/%31[0-9]/contacts/%31[0-9]", sequence_id, contact_id);
     if (strcmp(contact_id, "404") == 0) {
@@ -52,7 +51,6 @@ static int answer(int connection, const char *request) {
     return send(connection, response, (size_t)length, MSG_NOSIGNAL) == length;
 }
 
-/* Serves a connection until the peer closes it. */
 static void serve(int connection) {
     char request[8192];
     size_t length = 0;
@@ -67,7 +65,7 @@ static void serve(int connection) {
         request[length] = '\0';
         if (strstr(request, "\r\n\r\n") != NULL) {
             length = 0;
-            if (!answer(connection, request)) {
+            if (!respond(connection, request)) {
                 return;
             }
         }
@@ -88,26 +86,26 @@ static _Noreturn void run(int listener) {
     }
 }
 
-pid_t responder_start(char base_url[64]) {
+pid_t contact_server_start(char base_url[64]) {
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t length = sizeof address;
     const int listener = socket(AF_INET, SOCK_STREAM, 0);
     if (listener < 0 || bind(listener, (struct sockaddr *)&address, sizeof address) != 0 ||
         listen(listener, 64) != 0 ||
         getsockname(listener, (struct sockaddr *)&address, &length) != 0) {
-        perror("responder");
+        perror("contact server");
         exit(EXIT_FAILURE);
     }
     snprintf(base_url, 64, "http://127.0.0.1:%d/v4", ntohs(address.sin_port));
-    const pid_t responder = fork();
-    if (responder == 0) {
+    const pid_t server = fork();
+    if (server == 0) {
         run(listener);
     }
     close(listener);
-    return responder;
+    return server;
 }
 
-void responder_stop(pid_t responder) {
-    kill(responder, SIGKILL);
-    waitpid(responder, NULL, 0);
+void contact_server_stop(pid_t server) {
+    kill(server, SIGKILL);
+    waitpid(server, NULL, 0);
 }

@@ -1,14 +1,14 @@
-/* contact_server.h - a well-behaved server in a process of its own, so that nothing of it counts in
- * a test of this process's memory. */
-#ifndef REPLYIO_RESPONDER_H
-#define REPLYIO_RESPONDER_H
+/* contact_server.h - a server that responds correctly to every request, in a process of its own.
+ * Its memory and threads do not count in a test of the test's process. */
+#ifndef REPLYIO_TESTS_CONTACT_SERVER_H
+#define REPLYIO_TESTS_CONTACT_SERVER_H
 
 #include <sys/types.h>
 
-/* Starts it on loopback and writes its base URL. It answers any contact's request with that
- * contact, whose text has escapes; except contact 404, with a problem document, and contact 503,
- * with a bare 503. It ends with responder_stop, or after two minutes. */
-pid_t responder_start(char base_url[64]);
-void responder_stop(pid_t responder);
+/* Starts the server on loopback and writes its base URL. Each response is the requested contact, in
+ * JSON with escapes, except for contact 404, a problem document, and contact 503, a 503 without a
+ * body. The server ends with contact_server_stop or after two minutes. */
+pid_t contact_server_start(char base_url[64]);
+void contact_server_stop(pid_t server);
 
 #endif

@@ -29,7 +29,7 @@ enum {
 struct fake_slot {
     bool is_in_flight;
     bool is_sent;
-    bool is_finished; /* a wait has read its outcome, which take_finished has not returned */
+    bool is_finished; /* a wait has read its outcome, which collect has not returned */
     bool is_timeout;
     int64_t sequence_id, contact_id;
     int64_t can_send_ms, times_out_ms;
@@ -46,7 +46,7 @@ struct transport_session {
     const struct transport_settings *settings;
     struct transport_session *next; /* the session opened before */
     int32_t number, slot_count;
-    int32_t last_taken; /* the slot that take_finished returned last, until it is used again; -1 */
+    int32_t last_collected; /* the slot that collect returned last, until it is used again; -1 */
     bool is_closed, is_broken, is_waiting, is_woken;
     int64_t wait_ends_ms; /* if waiting */
     struct fake_slot *slots;
@@ -330,7 +330,7 @@ static int64_t get_earlier(int64_t one, int64_t other) {
     return one < other ? one : other;
 }
 
-/* Returns true if a response was read that stops all sending until it is taken. */
+/* Returns true if a response was read that stops all sending until it is collected. */
 static bool is_held(const struct transport_session *session) {
     for (int32_t i = 0; i < session->slot_count; i++) {
         const struct fake_slot *slot = &session->slots[i];
@@ -487,7 +487,7 @@ static struct transport_session *open_session(const struct transport_settings *s
         }
         session->settings = settings;
         session->slot_count = slot_count;
-        session->last_taken = -1;
+        session->last_collected = -1;
         session->number = fake.opened_count++;
         session->next = fake.sessions;
         fake.sessions = session;
@@ -552,7 +552,7 @@ static void check_start(const struct transport_session *session, int32_t number,
         record_violation("start in a slot that is in use", session, number);
     }
     if (find_finished(session) >= 0) {
-        record_violation("start before an outcome is taken", session, number);
+        record_violation("start before an outcome is collected", session, number);
     }
 }
 
@@ -561,7 +561,7 @@ static void start(struct transport_session *session, int32_t number,
     pthread_mutex_lock(&lock);
     check_start(session, number, request);
     struct fake_slot *slot = &session->slots[number];
-    session->last_taken = session->last_taken == number ? -1 : session->last_taken;
+    session->last_collected = session->last_collected == number ? -1 : session->last_collected;
     free_response(&slot->response);
     read_ids(request->url, slot);
     free(fake.url);
@@ -614,7 +614,8 @@ static bool recall(struct transport_session *session, int32_t number) {
     check_use(session, number, "recall");
     struct fake_slot *slot = &session->slots[number];
     if (!slot->is_in_flight || session->is_waiting || find_finished(session) >= 0) {
-        record_violation("recall of a free slot or before an outcome is taken", session, number);
+        record_violation("recall of a free slot or before an outcome is collected", session,
+                         number);
     }
     const bool is_recalled = slot->is_in_flight && !slot->is_sent;
     if (is_recalled) {
@@ -629,7 +630,7 @@ static bool recall(struct transport_session *session, int32_t number) {
 static void retire(struct transport_session *session, int32_t number) {
     pthread_mutex_lock(&lock);
     check_use(session, number, "retire");
-    if (!session->slots[number].is_in_flight && session->last_taken != number) {
+    if (!session->slots[number].is_in_flight && session->last_collected != number) {
         record_violation("retire of a slot that is free", session, number);
     }
     add_slot_event(FAKE_RETIRE, session, number);
@@ -752,7 +753,7 @@ static void begin_wait(struct transport_session *session, int64_t timeout_ms) {
                          session, 0);
     }
     if (find_finished(session) >= 0) {
-        record_violation("wait before an outcome is taken", session, find_finished(session));
+        record_violation("wait before an outcome is collected", session, find_finished(session));
     }
     if (++fake.idle_waits > MAX_IDLE_WAITS) {
         abort_test("busy loop: the clock does not move");
@@ -784,15 +785,14 @@ static void wait_for_transfer(struct transport_session *session, int64_t timeout
     pthread_mutex_unlock(&lock);
 }
 
-static int32_t take_finished(struct transport_session *session,
-                             struct transport_response *response) {
+static int32_t collect(struct transport_session *session, struct transport_response *response) {
     pthread_mutex_lock(&lock);
-    check_use(session, 0, "take_finished");
+    check_use(session, 0, "collect");
     const int32_t number = find_finished(session);
     if (number >= 0) {
         *response = session->slots[number].response;
         free_slot(&session->slots[number]);
-        session->last_taken = number;
+        session->last_collected = number;
         add_outcome_event(FAKE_END, session, number);
     }
     pthread_mutex_unlock(&lock);
@@ -899,7 +899,7 @@ const struct transport fake_transport = {
     .open = open_session,
     .start = start,
     .wait = wait_for_transfer,
-    .take_finished = take_finished,
+    .collect = collect,
     .recall = recall,
     .cancel = cancel,
     .retire = retire,

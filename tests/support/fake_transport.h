@@ -41,7 +41,7 @@ enum fake_kind {
     FAKE_START,  /* an attempt starts */
     FAKE_SEND,   /* a wait sends an attempt's request */
     FAKE_READ,   /* a wait reads the outcome of an attempt */
-    FAKE_END,    /* take_finished returns the outcome of an attempt */
+    FAKE_END,    /* collect returns the outcome of an attempt */
     FAKE_RECALL, /* the library takes back an attempt that was not sent */
     FAKE_RETIRE, /* the library retires the connection of an attempt */
     FAKE_CANCEL, /* the library cancels an attempt */

@@ -1,168 +1,145 @@
-/* scripted_server.h - the wire for tests: servers on loopback that send any bytes at any pace, each
- * connection by a script; clients of theirs, whose log is kept; and a name server that never
- * answers. All of it ends in the test's teardown, loopback_stop_all. */
-#ifndef REPLYIO_LOOPBACK_SERVER_H
-#define REPLYIO_LOOPBACK_SERVER_H
+/* scripted_server.h - servers on loopback that play a script on each connection, byte by byte.
+ * Every function asserts, and belongs on the test's own thread, unless it says otherwise. */
+#ifndef REPLYIO_TESTS_SCRIPTED_SERVER_H
+#define REPLYIO_TESTS_SCRIPTED_SERVER_H
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-#include "replyio.h"
-
 /* ---- Scripts ---- */
 
-enum loopback_action {
-    LOOPBACK_CLOSE, /* ends a script, and so does every table's zeroed rest */
-    LOOPBACK_RESET,
-    LOOPBACK_AWAIT_CLOSE,
-    LOOPBACK_AGAIN,
-    LOOPBACK_TUNNEL,
-    LOOPBACK_LAST_ENDING = LOOPBACK_TUNNEL,
-    LOOPBACK_EXPECT,
-    LOOPBACK_EXPECT_BYTES,
-    LOOPBACK_SEND,
-    LOOPBACK_SEND_SLOWLY,
-    LOOPBACK_SEND_ENDLESSLY,
-    LOOPBACK_SEND_CONTACT,
-    LOOPBACK_ANSWER,
-    LOOPBACK_MARK,
-    LOOPBACK_AWAIT_RELEASE,
-    LOOPBACK_HALF_CLOSE
+enum server_action {
+    SERVER_CLOSE, /* 0, so that a table's unset steps end the script */
+    SERVER_RESET,
+    SERVER_AWAIT_CLOSE,
+    SERVER_REPEAT,
+    SERVER_TUNNEL,
+    SERVER_LAST_FINAL = SERVER_TUNNEL,
+    SERVER_EXPECT,
+    SERVER_EXPECT_BYTES,
+    SERVER_SEND,
+    SERVER_SEND_SLOWLY,
+    SERVER_SEND_ENDLESSLY,
+    SERVER_SEND_CONTACT,
+    SERVER_RESPOND,
+    SERVER_MARK,
+    SERVER_AWAIT_RELEASE,
+    SERVER_HALF_CLOSE
 };
 
-struct loopback_step {
-    enum loopback_action action;
-    const char *bytes; /* they must outlive the server */
+struct server_step {
+    enum server_action action;
+    const char *bytes; /* must outlive the server */
     size_t length;
-    int64_t number, from; /* as the steps below say */
+    int64_t number, from; /* as the steps below define them */
 };
 
 /* clang-format off */
-/* The steps. The first five end a script: close in the ordinary way; reset; take bytes until the peer closes, without a word; begin
- * the script again; pass bytes to and fro between the peer and a port of loopback. */
-#define CLOSE {LOOPBACK_CLOSE, NULL, 0, 0, 0}
-#define RESET {LOOPBACK_RESET, NULL, 0, 0, 0}
-#define AWAIT_CLOSE {LOOPBACK_AWAIT_CLOSE, NULL, 0, 0, 0}
-#define AGAIN {LOOPBACK_AGAIN, NULL, 0, 0, 0}
-#define TUNNEL(port) {LOOPBACK_TUNNEL, NULL, 0, port, 0}
-/* Reads a request to the end of its headers, and records it. Ends the script where the peer closes instead. */
-#define EXPECT {LOOPBACK_EXPECT, NULL, 0, 0, 0}
-/* Reads what the peer sends first, whatever it is, such as a TLS hello. */
-#define EXPECT_BYTES {LOOPBACK_EXPECT_BYTES, NULL, 0, 0, 0}
-#define SEND(text) {LOOPBACK_SEND, text, sizeof(text) - 1, 1, 0}
-/* Text that is no literal. */
-#define SEND_TEXT(text) {LOOPBACK_SEND, text, SIZE_MAX, 1, 0}
-#define SEND_TIMES(text, times) {LOOPBACK_SEND, text, sizeof(text) - 1, times, 0}
-#define SEND_SLOWLY(text, pace_ms) {LOOPBACK_SEND_SLOWLY, text, sizeof(text) - 1, pace_ms, 0}
-#define SEND_ENDLESSLY(text) {LOOPBACK_SEND_ENDLESSLY, text, sizeof(text) - 1, 0, 0}
-/* The contact that the last request asks for, as JSON of so many bytes (a member without a meaning fills it up), or of these bytes
- * those at from and after it. */
-#define SEND_CONTACT(total) {LOOPBACK_SEND_CONTACT, NULL, total, total, 0}
-#define SEND_CONTACT_PART(total, first, count) {LOOPBACK_SEND_CONTACT, NULL, count, total, first}
-/* A whole 200 with that contact. */
-#define ANSWER {LOOPBACK_ANSWER, NULL, 0, 0, 0}
-/* Counts for loopback_await_marks. */
-#define MARK {LOOPBACK_MARK, NULL, 0, 0, 0}
-#define AWAIT_RELEASE {LOOPBACK_AWAIT_RELEASE, NULL, 0, 0, 0}
-#define HALF_CLOSE {LOOPBACK_HALF_CLOSE, NULL, 0, 0, 0}
+/* Final steps, which end a script. CLOSE follows a script's last step by itself. AWAIT_CLOSE reads
+ * without responding until the peer closes, REPEAT starts the script again, and TUNNEL passes bytes
+ * between the peer and a port on loopback. */
+#define CLOSE {SERVER_CLOSE, NULL, 0, 0, 0}
+#define RESET {SERVER_RESET, NULL, 0, 0, 0}
+#define AWAIT_CLOSE {SERVER_AWAIT_CLOSE, NULL, 0, 0, 0}
+#define REPEAT {SERVER_REPEAT, NULL, 0, 0, 0}
+#define TUNNEL(port) {SERVER_TUNNEL, NULL, 0, port, 0}
+
+/* Reads a request to the end of its headers, and records it. Ends the script if the peer closes. */
+#define EXPECT {SERVER_EXPECT, NULL, 0, 0, 0}
+
+/* Reads the peer's first bytes, whatever they are, such as a TLS hello. */
+#define EXPECT_BYTES {SERVER_EXPECT_BYTES, NULL, 0, 0, 0}
+
+/* Send a literal, a string, or a literal many times, byte by byte or endlessly. */
+#define SEND(text) {SERVER_SEND, text, sizeof(text) - 1, 1, 0}
+#define SEND_TEXT(text) {SERVER_SEND, text, SIZE_MAX, 1, 0}
+#define SEND_TIMES(text, times) {SERVER_SEND, text, sizeof(text) - 1, times, 0}
+#define SEND_SLOWLY(text, pace_ms) {SERVER_SEND_SLOWLY, text, sizeof(text) - 1, pace_ms, 0}
+#define SEND_ENDLESSLY(text) {SERVER_SEND_ENDLESSLY, text, sizeof(text) - 1, 0, 0}
+
+/* Send the contact of the last request as JSON of total bytes, padded with an unknown member; the
+ * whole of it, or count bytes from the given offset. */
+#define SEND_CONTACT(total) {SERVER_SEND_CONTACT, NULL, total, total, 0}
+#define SEND_CONTACT_PART(total, from, count) {SERVER_SEND_CONTACT, NULL, count, total, from}
+
+/* Sends a complete 200 with the contact of the last request. */
+#define RESPOND {SERVER_RESPOND, NULL, 0, 0, 0}
+
+/* Counts for server_await_marks. */
+#define MARK {SERVER_MARK, NULL, 0, 0, 0}
+
+/* Waits for server_release. */
+#define AWAIT_RELEASE {SERVER_AWAIT_RELEASE, NULL, 0, 0, 0}
+
+/* Closes the server's direction only. */
+#define HALF_CLOSE {SERVER_HALF_CLOSE, NULL, 0, 0, 0}
 /* clang-format on */
 
 #define SCRIPT(...)                                                                                \
-    (const struct loopback_step[]) {                                                               \
+    (const struct server_step[]) {                                                                 \
         __VA_ARGS__, CLOSE                                                                         \
     }
 
-/* ---- Servers: everything asserts, and so belongs on the test's own thread, unless it says
- * otherwise ---- */
+/* A script that responds to each request with its contact. */
+#define RESPONSES SCRIPT(EXPECT, RESPOND, REPEAT)
 
-enum { LOOPBACK_PATIENCE_MS = 20000, LOOPBACK_CONTACT_SIZE = 400 };
+/* The beginnings of a 200: for more headers; for a body of 300 bytes; for a chunked body. */
+#define OK_HEADERS    "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+#define OK_LENGTH_300 OK_HEADERS "Content-Length: 300\r\n\r\n"
+#define OK_CHUNKED    OK_HEADERS "Transfer-Encoding: chunked\r\n\r\n"
 
-struct loopback_request {
-    const char *text; /* to the end of its headers, NUL-terminated; lives as long as the server */
+/* ---- Servers ---- */
+
+/* The size of the contact that RESPOND sends. */
+enum { SERVER_CONTACT_SIZE = 400 };
+
+struct server_request {
+    const char *text; /* to the end of its headers, NUL-terminated; owned by the server */
     int connection;   /* counted from 1 */
     int64_t at_ms;
 };
 
-struct loopback_server;
+struct server;
 
-/* Starts a server on a port that the system picks, every connection of which plays this script. */
-struct loopback_server *loopback_start(const struct loopback_step *script);
+/* Starts a server on a port that the system picks. Every connection plays the script. */
+struct server *server_start(const struct server_step *script);
 
-/* The first connection plays the first script, the second the other, and so do all after it. */
-struct loopback_server *loopback_start_two(const struct loopback_step *first,
-                                           const struct loopback_step *other);
+/* Starts a server whose first connection plays the first script, and every other one the other. */
+struct server *server_start_two_scripts(const struct server_step *first,
+                                        const struct server_step *other);
 
-/* On ::1; NULL where this machine has no IPv6. */
-struct loopback_server *loopback_start_ipv6(const struct loopback_step *script);
+/* Starts a server on ::1. Returns NULL if the machine has no IPv6. */
+struct server *server_start_ipv6(const struct server_step *script);
 
-/* A port on which connections are never accepted, so that connecting to it takes for ever; and one
- * that refuses them. */
-int loopback_full_port(void);
-int loopback_closed_port(void);
+/* Stops all servers and frees their ports. Does not assert. */
+void server_stop_all(void);
 
-/* How many are at this moment waiting to be connected to the port. */
-int loopback_connecting_to(int port);
+/* Returns a port that never accepts, so that connecting to it takes forever. */
+int server_open_full_port(void);
 
-int loopback_port(const struct loopback_server *server);
-const char *loopback_url(const struct loopback_server *server); /* "http://127.0.0.1:<port>/v4" */
-int loopback_connections(struct loopback_server *server);
-int loopback_requests(struct loopback_server *server);
-struct loopback_request loopback_request(struct loopback_server *server, int index);
-int64_t loopback_bytes_sent(struct loopback_server *server);
-void loopback_release(struct loopback_server *server);
+/* Returns a port that refuses connections. */
+int server_find_closed_port(void);
 
-/* Wait until there have been so many; a test that has to wait for LOOPBACK_PATIENCE_MS fails. */
-void loopback_await_connections(struct loopback_server *server, int count);
-void loopback_await_requests(struct loopback_server *server, int count);
-void loopback_await_marks(struct loopback_server *server, int count);
-void loopback_await_closed(struct loopback_server *server, int count);
+/* Returns how many connections to the port are waiting to be accepted. */
+int server_count_connecting(int port);
 
-/* ---- Clients ---- */
+/* These five and server_release may be called on any thread. */
+int server_port(const struct server *server);
+const char *server_url(const struct server *server); /* "http://127.0.0.1:<port>/v4" */
+const char *server_https_url(const struct server *server);
+int server_connection_count(struct server *server);
+int server_request_count(struct server *server);
 
-#define LOOPBACK_KEY  "k3y-S3cret.0123456789~abcdef"
-#define LOOPBACK_PATH "/v4/sequences/100/contacts/12345"
+/* Returns the request with this index, counted from 0. */
+struct server_request server_request(struct server *server, int index);
 
-/* A client with this base URL, no retries, attempts of up to 10 s, and its log kept. */
-reply_client *loopback_client(const char *base_url);
+/* Lets every AWAIT_RELEASE go on, those to come included. */
+void server_release(struct server *server);
 
-/* Destroys a client before the test's end. */
-void loopback_destroy_client(reply_client *client);
-
-/* Fetches contact 12345 in sequence 100, or another. Asserts what holds of every call: the error
- * agrees with the result and says something, nothing holds the key, the contact is there or not. */
-reply_result loopback_fetch(reply_client *client, reply_error *error);
-reply_result loopback_fetch_ids(reply_client *client, int64_t sequence_id, int64_t contact_id,
-                                reply_error *error);
-
-/* The log's lines since the test began, each with a line feed; how many of them begin like this;
- * and the sum of the waits that they announce. From any thread. */
-char *loopback_copy_log(void);
-int loopback_count_log(const char *beginning);
-int64_t loopback_waited_ms(void);
-void loopback_await_log(const char *beginning, int count);
-
-/* ---- Time, names, failing sends, and the end ---- */
-
-int64_t loopback_now_ms(void);
-
-/* A bound on time as it counts here: REPLY_TEST_SLOWNESS in the environment is by how much
- * everything takes longer (valgrind). */
-int64_t loopback_slack_ms(int64_t ms);
-
-/* A host whose name server never answers, which the process's getaddrinfo plays; and how many wait
- * for it now. */
-#define LOOPBACK_DEAD_NAME "dead-name-server.invalid"
-void loopback_await_lookups(int count);
-
-/* Lets one of this thread's sends fail, the next one where number is 1, as if the peer had reset
- * the connection just before. */
-void loopback_fail_send(int number);
-
-/* The teardown of each test: destroys the clients, stops the servers, ends the look-ups, forgets
- * the log. */
-int loopback_stop_all(void **state);
-
-#define WIRE_TEST(function) cmocka_unit_test_teardown(function, loopback_stop_all)
+/* Wait until there have been this many. The test fails after TIMING_MAX_WAIT_MS. */
+void server_await_connections(struct server *server, int count);
+void server_await_requests(struct server *server, int count);
+void server_await_marks(struct server *server, int count);
+void server_await_closed(struct server *server, int count);
 
 #endif

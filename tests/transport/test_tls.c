@@ -1,52 +1,54 @@
-/* test_tls.c - TLS and HTTP/2 against a real nginx on loopback, with certificates made at test
- * time: whom the library trusts, how many connections it makes, and what becomes of a call where
- * HTTP/2 goes wrong. */
+/* test_tls.c - TLS and HTTP/2 with an nginx on loopback: trust, the number of connections, and
+ * calls in which HTTP/2 fails. */
 #include <arpa/inet.h>
-#include <errno.h>
 #include <netinet/in.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
+#include "support/check_text.h"
 #include "support/child.h"
+#include "support/libc_fault.h"
 #include "support/scripted_server.h"
+#include "support/timing.h"
+#include "support/wire.h"
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
-/* nginx's ports, as tls_fixture.sh sets them up. */
+/* nginx's ports, in the order of tls_fixture.sh. */
 enum port {
-    GOOD,         /* HTTP/2, TLS 1.2 or 1.3 */
+    HTTP2,        /* TLS 1.2 and 1.3 */
     HTTP1,        /* without HTTP/2 */
-    WRONG_HOST,   /* a certificate for another host */
-    EXPIRED,      /* one that was good until yesterday */
-    UNTRUSTED,    /* one of an authority that nobody knows */
-    TLS_1_1,      /* TLS 1.1 and nothing else */
-    TLS_1_2,      /* TLS 1.2 and nothing else */
-    SAYS_GOODBYE, /* GOAWAY after 5 requests */
-    CLOSES,       /* HTTP/1.1, closing after each answer */
+    WRONG_HOST,   /* the certificate is for another host */
+    EXPIRED,      /* the certificate was valid until yesterday */
+    UNTRUSTED,    /* the certificate is from an unknown authority */
+    TLS_1_1,      /* only TLS 1.1 */
+    TLS_1_2,      /* only TLS 1.2 */
+    SENDS_GOAWAY, /* after 5 requests */
+    CLOSES,       /* HTTP/1.1, after each response */
     PORT_COUNT
 };
 
 static struct {
-    char folder[64];
-    pid_t process; /* 0: none */
+    char directory[64];
+    pid_t process; /* 0 if not running */
     int ports[PORT_COUNT];
-} nginx = {.folder = "/tmp/replyio-tls-XXXXXX"};
+} nginx = {.directory = "/tmp/replyio-tls-XXXXXX"};
 
 /* ---- nginx ---- */
 
-/* Starts a program with what it prints in a file; it dies with this one. */
+/* Appends the program's output to a file. The program is killed when this one ends. */
 static pid_t start_program(const char *const *arguments, const char *output) {
     fflush(NULL);
     const pid_t process = fork();
@@ -68,7 +70,7 @@ static pid_t start_program(const char *const *arguments, const char *output) {
     return process;
 }
 
-/* The program's exit status; -1 where a signal ended it. */
+/* Returns the program's exit status, or -1 if a signal ended it. */
 static int run_program(const char *const *arguments, const char *output) {
     int status = 0;
     const pid_t process = start_program(arguments, output);
@@ -76,7 +78,7 @@ static int run_program(const char *const *arguments, const char *output) {
     return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
-/* Ports that are free now: all are held until the last is found. */
+/* Picks free ports. All are held until the last one is found, so that they differ. */
 static void pick_ports(void) {
     int sockets[PORT_COUNT];
     for (int i = 0; i < PORT_COUNT; i++) {
@@ -99,54 +101,54 @@ static bool is_listening(int port) {
                                         .sin_port = htons((uint16_t)port),
                                         .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     const int probe = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    const bool is_there =
+    const bool is_connected =
         probe >= 0 && connect(probe, (const struct sockaddr *)&address, sizeof address) == 0;
     close(probe);
-    return is_there;
+    return is_connected;
 }
 
-static void path_of(char path[128], const char *file) {
-    snprintf(path, 128, "%s/%s", nginx.folder, file);
+static void write_path(char path[128], const char *file) {
+    snprintf(path, 128, "%s/%s", nginx.directory, file);
 }
 
-/* The file's whole text, which the caller frees. */
+/* Returns the text of a file in nginx's directory, "" if there is none. The caller frees it. */
 static char *read_file(const char *file) {
-    enum { LARGEST = 1024 * 1024 };
+    enum { MAX_SIZE = 1024 * 1024 };
     char path[128];
-    char *text = calloc(1, LARGEST);
+    char *text = calloc(1, MAX_SIZE);
     assert_non_null(text);
-    path_of(path, file);
+    write_path(path, file);
     FILE *stream = fopen(path, "r");
     if (stream != NULL) {
-        const size_t length = fread(text, 1, LARGEST - 1, stream);
+        const size_t length = fread(text, 1, MAX_SIZE - 1, stream);
         text[length] = '\0';
         fclose(stream);
     }
     return text;
 }
 
-static int complain(const char *what) {
+static int report_failure(const char *problem) {
     char *output = read_file("output");
     char *errors = read_file("error.log");
     print_error("%s (this test needs nginx with HTTP/2, and openssl: sh tests/run.sh installs "
                 "both)\n%s%s\n",
-                what, output, errors);
+                problem, output, errors);
     free(output);
     free(errors);
     return 1;
 }
 
-/* Makes the certificates and the configuration. */
+/* Makes the certificates, too. */
 static int write_configuration(void) {
     char output[128];
     char ports[PORT_COUNT][8];
     const char *arguments[3 + PORT_COUNT + 1] = {"sh", FIXTURES "/../transport/tls_fixture.sh",
-                                                 nginx.folder};
+                                                 nginx.directory};
     for (int i = 0; i < PORT_COUNT; i++) {
         snprintf(ports[i], sizeof ports[i], "%d", nginx.ports[i] % 100000);
         arguments[3 + i] = ports[i];
     }
-    path_of(output, "output");
+    write_path(output, "output");
     return run_program(arguments, output);
 }
 
@@ -159,24 +161,24 @@ static bool is_nginx_running(void) {
     return false;
 }
 
-/* Starts nginx and waits until it listens. False: it has ended by itself. */
+/* Starts nginx and waits until it listens. Returns false if it has ended. */
 static bool run_nginx(void) {
     char output[128];
     char configuration[128];
-    const int64_t until = loopback_now_ms() + loopback_slack_ms(LOOPBACK_PATIENCE_MS);
-    path_of(output, "output");
-    path_of(configuration, "nginx.conf");
-    nginx.process = start_program(
-        (const char *const[]){"nginx", "-e", output, "-p", nginx.folder, "-c", configuration, NULL},
-        output);
-    for (int i = 0; i < PORT_COUNT && loopback_now_ms() < until;) {
+    const int64_t deadline = timing_now_ms() + timing_scale_ms(TIMING_MAX_WAIT_MS);
+    write_path(output, "output");
+    write_path(configuration, "nginx.conf");
+    nginx.process = start_program((const char *const[]){"nginx", "-e", output, "-p",
+                                                        nginx.directory, "-c", configuration, NULL},
+                                  output);
+    for (int i = 0; i < PORT_COUNT && timing_now_ms() < deadline;) {
         if (!is_nginx_running()) {
             return false;
         }
         if (is_listening(nginx.ports[i])) {
             i++;
         } else {
-            nanosleep(&(struct timespec){.tv_nsec = 5000000}, NULL);
+            timing_sleep_ms(5);
         }
     }
     return true;
@@ -189,66 +191,67 @@ static int stop_nginx(void **state) {
         waitpid(nginx.process, NULL, 0);
         nginx.process = 0;
     }
-    return run_program((const char *const[]){"rm", "-rf", "--", nginx.folder, NULL}, "/dev/null");
+    return run_program((const char *const[]){"rm", "-rf", "--", nginx.directory, NULL},
+                       "/dev/null");
 }
 
-/* Another program may take a port between its choice and nginx: then others are tried. */
+/* Picks ports up to three times, because another program may take one before nginx does. */
 static int start_nginx(void **state) {
     bool is_running = false;
     int result = 0;
-    assert_non_null(mkdtemp(nginx.folder));
-    for (int try = 0; try < 3 && !is_running && result == 0; try++) {
+    assert_non_null(mkdtemp(nginx.directory));
+    for (int run = 0; run < 3 && !is_running && result == 0; run++) {
         pick_ports();
         result = write_configuration();
         is_running = result == 0 && run_nginx();
     }
     if (!is_running) {
         result =
-            complain(result != 0 ? "the certificates could not be made" : "nginx does not start");
+            report_failure(result != 0 ? "cannot make the certificates" : "nginx does not start");
         stop_nginx(state);
     }
     return result;
 }
 
-/* ---- What nginx saw ---- */
+/* ---- nginx's access log ---- */
 
-/* Waits until the access log has so many lines with this part in them, and returns them, which the
- * caller frees. nginx writes a line when the answer is sent, so that the client may have it a
- * moment sooner. */
-static char *await_lines(const char *part, int count) {
-    const int64_t until = loopback_now_ms() + loopback_slack_ms(LOOPBACK_PATIENCE_MS);
-    for (;;) {
-        char *log = read_file("access.log");
-        char *kept = log;
-        int found = 0;
-        for (char *line = log; strchr(line, '\n') != NULL;) {
-            const size_t length = strcspn(line, "\n") + 1;
-            char *next = line + length;
-            char after = *next;
-            *next = '\0';
-            const bool is_wanted = strstr(line, part) != NULL;
-            *next = after;
-            if (is_wanted) {
-                memmove(kept, line, length);
-                kept += length;
-                found++;
-            }
-            line = next;
+/* Removes the lines of text that do not contain part. Returns how many are left. */
+static int filter_lines(char *text, const char *part) {
+    char *end = text;
+    int count = 0;
+    for (char *line = text; strchr(line, '\n') != NULL;) {
+        const size_t length = strcspn(line, "\n") + 1;
+        if (memmem(line, length, part, strlen(part)) != NULL) {
+            memmove(end, line, length);
+            end += length;
+            count++;
         }
-        *kept = '\0';
+        line += length;
+    }
+    *end = '\0';
+    return count;
+}
+
+/* Waits until the access log has this many lines that contain part, and returns them. The caller
+ * frees them. It polls, because nginx writes a line only after it has sent the response. */
+static char *await_lines(const char *part, int count) {
+    const int64_t deadline = timing_now_ms() + timing_scale_ms(TIMING_MAX_WAIT_MS);
+    for (;;) {
+        char *lines = read_file("access.log");
+        const int found = filter_lines(lines, part);
         if (found >= count) {
             assert_int_equal(found, count);
-            return log;
+            return lines;
         }
-        free(log);
-        if (loopback_now_ms() > until) {
-            fail_msg("of %d lines with \"%s\" in the access log only %d came", count, part, found);
+        free(lines);
+        if (timing_now_ms() > deadline) {
+            fail_msg("expected %d lines with \"%s\" in the access log, got %d", count, part, found);
         }
-        nanosleep(&(struct timespec){.tv_nsec = 2000000}, NULL);
+        timing_sleep_ms(2);
     }
 }
 
-static int count_parts(const char *text, const char *part) {
+static int count_occurrences(const char *text, const char *part) {
     int count = 0;
     for (const char *at = strstr(text, part); at != NULL; at = strstr(at + 1, part)) {
         count++;
@@ -256,7 +259,6 @@ static int count_parts(const char *text, const char *part) {
     return count;
 }
 
-/* How many different connections the lines name. */
 static int count_connections(const char *lines) {
     long seen[512];
     int count = 0;
@@ -276,138 +278,138 @@ static int count_connections(const char *lines) {
 
 /* ---- Clients ---- */
 
-static const char *ca_file(const char *name) {
+static const char *ca_path(const char *name) {
     static char path[128];
-    path_of(path, name);
+    write_path(path, name);
     return path;
 }
 
-static reply_client *client_of(enum port port, const char *ca) {
+/* ca is a file in nginx's directory, or NULL for the system's authorities. */
+static reply_client *create_client(enum port port, const char *ca) {
     char url[64];
     snprintf(url, sizeof url, "https://127.0.0.1:%d/v4", nginx.ports[port]);
-    reply_client *client = loopback_client(url);
+    reply_client *client = wire_create_client(url);
     if (ca != NULL) {
-        assert_int_equal(reply_client_set_ca_file(client, ca_file(ca), NULL), REPLY_OK);
+        assert_int_equal(reply_client_set_ca_file(client, ca_path(ca), NULL), REPLY_OK);
     }
     return client;
 }
 
-static reply_client *good_client(enum port port) {
-    return client_of(port, "known.pem");
+static reply_client *create_trusting_client(enum port port) {
+    return create_client(port, "known.pem");
 }
 
-/* A client of a loopback server behind nginx, which turns it to TLS and HTTP/2. */
-static reply_client *client_of_server_behind(struct loopback_server *server) {
+/* Creates a client of a scripted server behind nginx, which adds TLS and HTTP/2. */
+static reply_client *create_client_behind_nginx(struct server *server) {
     char url[96];
-    snprintf(url, sizeof url, "https://127.0.0.1:%d/to/%d/v4", nginx.ports[GOOD],
-             loopback_port(server));
-    reply_client *client = loopback_client(url);
-    assert_int_equal(reply_client_set_ca_file(client, ca_file("known.pem"), NULL), REPLY_OK);
+    snprintf(url, sizeof url, "https://127.0.0.1:%d/to/%d/v4", nginx.ports[HTTP2],
+             server_port(server));
+    reply_client *client = wire_create_client(url);
+    assert_int_equal(reply_client_set_ca_file(client, ca_path("known.pem"), NULL), REPLY_OK);
     return client;
 }
 
 /* ---- Trust ---- */
 
-static void speaks_http2_and_tls13(void **state) {
+static void test_http2_and_tls13_are_used(void **state) {
     (void)state;
-    assert_int_equal(loopback_fetch_ids(good_client(GOOD), 1, 2, NULL), REPLY_OK);
+    assert_int_equal(wire_fetch_ids(create_trusting_client(HTTP2), 1, 2, NULL), REPLY_OK);
     char *lines = await_lines("/sequences/1/", 1);
-    assert_non_null(strstr(
+    expect_contains(
         lines,
-        "protocol=HTTP/2.0 tls=TLSv1.3 status=200 uri=/v4/sequences/1/contacts/2 key=" LOOPBACK_KEY
-        " accept=application/json encoding=- end"));
+        "protocol=HTTP/2.0 tls=TLSv1.3 status=200 uri=/v4/sequences/1/contacts/2 key=" WIRE_KEY
+        " accept=application/json encoding=- end");
     free(lines);
 }
 
-static void speaks_http1_where_that_is_all_there_is(void **state) {
+static void test_http1_is_used_without_http2(void **state) {
     (void)state;
-    assert_int_equal(loopback_fetch_ids(good_client(HTTP1), 2, 2, NULL), REPLY_OK);
+    assert_int_equal(wire_fetch_ids(create_trusting_client(HTTP1), 2, 2, NULL), REPLY_OK);
     char *lines = await_lines("/sequences/2/", 1);
-    assert_non_null(strstr(lines, "protocol=HTTP/1.1 tls=TLSv1.3 status=200"));
+    expect_contains(lines, "protocol=HTTP/1.1 tls=TLSv1.3 status=200");
     free(lines);
 }
 
-static void speaks_tls12(void **state) {
+static void test_tls12_is_accepted(void **state) {
     (void)state;
-    assert_int_equal(loopback_fetch_ids(good_client(TLS_1_2), 3, 2, NULL), REPLY_OK);
+    assert_int_equal(wire_fetch_ids(create_trusting_client(TLS_1_2), 3, 2, NULL), REPLY_OK);
     char *lines = await_lines("/sequences/3/", 1);
-    assert_non_null(strstr(lines, "protocol=HTTP/2.0 tls=TLSv1.2 status=200"));
+    expect_contains(lines, "protocol=HTTP/2.0 tls=TLSv1.2 status=200");
     free(lines);
 }
 
-static void takes_localhost_by_its_name(void **state) {
+static void test_localhost_certificate_is_accepted(void **state) {
     char url[64];
     (void)state;
-    snprintf(url, sizeof url, "https://LocalHost:%d/v4/", nginx.ports[GOOD]);
-    reply_client *client = loopback_client(url);
-    assert_int_equal(reply_client_set_ca_file(client, ca_file("known.pem"), NULL), REPLY_OK);
-    assert_int_equal(loopback_fetch_ids(client, 4, 2, NULL), REPLY_OK);
+    snprintf(url, sizeof url, "https://LocalHost:%d/v4/", nginx.ports[HTTP2]);
+    reply_client *client = wire_create_client(url);
+    assert_int_equal(reply_client_set_ca_file(client, ca_path("known.pem"), NULL), REPLY_OK);
+    assert_int_equal(wire_fetch_ids(client, 4, 2, NULL), REPLY_OK);
 }
 
-static const struct refusal {
+static const struct trust_case {
     const char *name;
     enum port port;
-    const char *ca; /* NULL: the system's */
-} refusals[] = {
-    {"a certificate for another host", WRONG_HOST, "known.pem"},
-    {"a certificate that has expired", EXPIRED, "known.pem"},
-    {"a certificate of an unknown authority", UNTRUSTED, "known.pem"},
-    {"an authority that the system does not know", GOOD, NULL},
-    {"a CA file of another authority", GOOD, "unknown.pem"},
-    {"a CA file that is not there", GOOD, "nothing.pem"},
-    {"a CA file without a certificate", GOOD, "nginx.conf"},
-    {"a CA file that is a folder", GOOD, "."},
+    const char *ca; /* NULL for the system's authorities */
+} trust_cases[] = {
+    {"certificate for another host", WRONG_HOST, "known.pem"},
+    {"expired certificate", EXPIRED, "known.pem"},
+    {"certificate from unknown authority", UNTRUSTED, "known.pem"},
+    {"authority unknown to the system", HTTP2, NULL},
+    {"CA file of another authority", HTTP2, "unknown.pem"},
+    {"missing CA file", HTTP2, "nothing.pem"},
+    {"CA file without certificate", HTTP2, "nginx.conf"},
+    {"directory as CA file", HTTP2, "."},
 };
 
-/* The handshake fails, and nothing is sent, not once more either: no request, no key. */
-static void refuses_to_trust(void **state) {
-    const struct refusal *row = *state;
-    const int sequence_id = 1000 + (int)(row - refusals);
+/* Would catch a request, and so the key, that is sent to an untrusted server, and a retry. */
+static void test_untrusted_server_is_tls_error(void **state) {
+    const struct trust_case *row = *state;
+    const int sequence_id = 1000 + (int)(row - trust_cases);
     reply_error error;
     char path[64];
-    reply_client *client = client_of(row->port, row->ca);
+    reply_client *client = create_client(row->port, row->ca);
     reply_client_set_max_retries(client, 3, NULL);
-    assert_int_equal(loopback_fetch_ids(client, sequence_id, 2, &error), REPLY_ERROR_TLS);
+    assert_int_equal(wire_fetch_ids(client, sequence_id, 2, &error), REPLY_ERROR_TLS);
     assert_int_equal(error.attempts, 1);
     assert_int_equal(error.http_status, 0);
     assert_int_not_equal(error.curl_code, 0);
-    assert_int_equal(loopback_waited_ms(), 0);
-    /* A request that is seen afterwards tells that one before would have been, too. */
-    assert_int_equal(loopback_fetch_ids(good_client(GOOD), sequence_id, 3, NULL), REPLY_OK);
+    assert_int_equal(wire_total_wait_ms(), 0);
+    /* This request appears in the log after any earlier one. */
+    assert_int_equal(wire_fetch_ids(create_trusting_client(HTTP2), sequence_id, 3, NULL), REPLY_OK);
     snprintf(path, sizeof path, "/sequences/%d/", sequence_id);
     free(await_lines(path, 1));
 }
 
-static void refuses_tls11(void **state) {
+static void test_tls11_is_rejected(void **state) {
     char address[32];
     char output[128];
     reply_error error;
     (void)state;
     snprintf(address, sizeof address, "127.0.0.1:%d", nginx.ports[TLS_1_1]);
-    path_of(output, "tls11");
+    write_path(output, "tls11");
     if (run_program((const char *const[]){"openssl", "s_client", "-connect", address, "-tls1_1",
                                           "-cipher", "DEFAULT@SECLEVEL=0", NULL},
                     output) != 0) {
-        print_message("skipped: this machine's OpenSSL speaks no TLS 1.1, so that there is nothing "
-                      "to refuse\n");
+        print_message("skipped: this machine's OpenSSL does not support TLS 1.1\n");
         skip();
     }
-    reply_client *client = good_client(TLS_1_1);
+    reply_client *client = create_trusting_client(TLS_1_1);
     reply_client_set_max_retries(client, 3, NULL);
-    assert_int_equal(loopback_fetch(client, &error), REPLY_ERROR_TLS);
+    assert_int_equal(wire_fetch_one(client, &error), REPLY_ERROR_TLS);
     assert_int_equal(error.attempts, 1);
 }
 
 /* ---- Connections ---- */
 
-static void keeps_the_connection_over_calls(void **state) {
-    static const enum port ports[] = {GOOD, HTTP1};
+static void test_calls_reuse_connection(void **state) {
+    static const enum port ports[] = {HTTP2, HTTP1};
     (void)state;
     for (size_t i = 0; i < COUNT(ports); i++) {
         char path[32];
-        reply_client *client = good_client(ports[i]);
+        reply_client *client = create_trusting_client(ports[i]);
         for (int contact = 1; contact <= 10; contact++) {
-            assert_int_equal(loopback_fetch_ids(client, 20 + (int)i, contact, NULL), REPLY_OK);
+            assert_int_equal(wire_fetch_ids(client, 20 + (int)i, contact, NULL), REPLY_OK);
         }
         snprintf(path, sizeof path, "/sequences/%d/", 20 + (int)i);
         char *lines = await_lines(path, 10);
@@ -416,93 +418,46 @@ static void keeps_the_connection_over_calls(void **state) {
     }
 }
 
-struct many {
-    int counts[200], fine, failed;
-    reply_result failure;
-    int most_attempts;
-};
-
-static int count_contact(size_t index, reply_result result, reply_sequence_contact *contact,
-                         const reply_error *error, void *user_data) {
-    struct many *many = user_data;
-    many->counts[index]++;
-    many->fine += result == REPLY_OK && contact->contact_id == (int64_t)index + 1;
-    if (result != REPLY_OK) {
-        many->failed++;
-        many->failure = result;
-    }
-    many->most_attempts =
-        error->attempts > many->most_attempts ? error->attempts : many->most_attempts;
-    reply_sequence_contact_free(contact);
-    return 0;
-}
-
-/* Fetches the contacts 1 to count, each of which must be delivered once. */
-static struct many fetch_many(reply_client *client, int64_t sequence_id, int count) {
-    struct many many;
-    int64_t ids[200];
-    memset(&many, 0, sizeof many);
-    for (int i = 0; i < count; i++) {
-        ids[i] = i + 1;
-    }
-    assert_int_equal(reply_get_sequence_contacts(client, sequence_id, ids, (size_t)count,
-                                                 count_contact, &many, NULL),
-                     REPLY_OK);
-    for (int i = 0; i < count; i++) {
-        assert_int_equal(many.counts[i], 1);
-    }
-    return many;
-}
-
-static void uses_one_connection_for_many_contacts(void **state) {
-    reply_client *client = good_client(GOOD);
+static void test_many_contacts_use_one_connection(void **state) {
+    reply_client *client = create_trusting_client(HTTP2);
     (void)state;
     assert_int_equal(reply_client_set_max_concurrency(client, 32, NULL), REPLY_OK);
-    const struct many many = fetch_many(client, 30, 200);
-    assert_int_equal(many.fine, 200);
-    assert_int_equal(many.most_attempts, 1);
+    const struct wire_summary summary = wire_fetch_all(client, 30, 200);
+    assert_int_equal(summary.contact_count, 200);
+    assert_int_equal(summary.max_attempts, 1);
     char *lines = await_lines("/sequences/30/", 200);
     assert_int_equal(count_connections(lines), 1);
-    assert_int_equal(count_parts(lines, "protocol=HTTP/2.0"), 200);
+    assert_int_equal(count_occurrences(lines, "protocol=HTTP/2.0"), 200);
     free(lines);
 }
 
-/* As many at once as asked for, on that one connection: the server answers none before it has them
- * all. */
-static void sends_as_many_at_once_as_it_may(void **state) {
-    struct loopback_server *server = loopback_start(SCRIPT(EXPECT, AWAIT_RELEASE, ANSWER, AGAIN));
-    reply_client *client = client_of_server_behind(server);
+/* The server does not respond until it has all requests. Would catch fewer requests in flight than
+ * the maximum, and more than one connection. */
+static void test_max_concurrency_is_reached(void **state) {
+    struct server *server = server_start(SCRIPT(EXPECT, AWAIT_RELEASE, RESPOND, REPEAT));
+    reply_client *client = create_client_behind_nginx(server);
     (void)state;
     assert_int_equal(reply_client_set_max_concurrency(client, 32, NULL), REPLY_OK);
     assert_int_equal(reply_client_set_timeout_ms(client, 1000, NULL), REPLY_OK);
-    reply_error error;
-    struct many many;
-    int64_t ids[200];
-    memset(&many, 0, sizeof many);
-    for (int i = 0; i < 200; i++) {
-        ids[i] = i + 1;
-    }
-    assert_int_equal(
-        reply_get_sequence_contacts(client, 31, ids, 200, count_contact, &many, &error),
-        REPLY_ERROR_TIMEOUT);
-    assert_int_equal(loopback_requests(server), 32);
-    assert_int_equal(many.failed, 200);
-    loopback_release(server); /* nginx logs what it could get rid of */
+    const struct wire_summary summary = wire_fetch_many(client, 31, 200);
+    assert_int_equal(summary.result, REPLY_ERROR_TIMEOUT);
+    assert_int_equal(server_request_count(server), 32);
+    assert_int_equal(summary.error_counts[REPLY_ERROR_TIMEOUT], 200);
+    server_release(server); /* nginx logs the requests whose responses it could read */
     char *lines = await_lines("/sequences/31/", 32);
     assert_int_equal(count_connections(lines), 1);
     free(lines);
 }
 
-/* ---- Where HTTP/2 goes wrong ---- */
+/* ---- HTTP/2 ---- */
 
-/* A server says GOAWAY after five requests: the others go to another connection, none is lost and
- * none is delivered twice. */
-static void goes_on_after_goaway(void **state) {
+/* Would catch a GOAWAY that costs an attempt, and more connections than it requires. */
+static void test_goaway_costs_only_new_connection(void **state) {
     (void)state;
-    reply_client *client = good_client(SAYS_GOODBYE);
+    reply_client *client = create_trusting_client(SENDS_GOAWAY);
     for (int contact = 1; contact <= 12; contact++) {
         reply_error error;
-        assert_int_equal(loopback_fetch_ids(client, 40, contact, &error), REPLY_OK);
+        assert_int_equal(wire_fetch_ids(client, 40, contact, &error), REPLY_OK);
         assert_int_equal(error.attempts, 1);
     }
     char *lines = await_lines("/sequences/40/", 12);
@@ -510,30 +465,29 @@ static void goes_on_after_goaway(void **state) {
     free(lines);
 }
 
-static void loses_no_contact_to_goaway(void **state) {
+static void test_goaway_keeps_all_contacts(void **state) {
     (void)state;
-    reply_client *client = good_client(SAYS_GOODBYE);
+    reply_client *client = create_trusting_client(SENDS_GOAWAY);
     assert_int_equal(reply_client_set_max_concurrency(client, 4, NULL), REPLY_OK);
     assert_int_equal(reply_client_set_max_retries(client, 3, NULL), REPLY_OK);
-    const struct many many = fetch_many(client, 41, 40);
-    assert_int_equal(many.fine, 40);
+    assert_int_equal(wire_fetch_all(client, 41, 40).contact_count, 40);
 }
 
-/* nginx's 444 resets the stream. */
-static void reports_a_stream_that_was_reset(void **state) {
-    reply_client *client = good_client(GOOD);
+/* nginx resets the stream of contact 444. */
+static void test_reset_stream_is_network_error(void **state) {
+    reply_client *client = create_trusting_client(HTTP2);
     reply_error error;
     (void)state;
     reply_client_set_max_retries(client, 1, NULL);
-    assert_int_equal(loopback_fetch_ids(client, 42, 444, &error), REPLY_ERROR_NETWORK);
+    assert_int_equal(wire_fetch_ids(client, 42, 444, &error), REPLY_ERROR_NETWORK);
     assert_int_equal(error.attempts, 2);
     assert_int_equal(error.http_status, 0);
     assert_int_not_equal(error.curl_code, 0);
-    assert_int_equal(loopback_fetch_ids(client, 42, 1, NULL), REPLY_OK);
+    assert_int_equal(wire_fetch_ids(client, 42, 1, NULL), REPLY_OK);
 }
 
-static int fetch_two_and_count(size_t index, reply_result result, reply_sequence_contact *contact,
-                               const reply_error *error, void *user_data) {
+static int record_result(size_t index, reply_result result, reply_sequence_contact *contact,
+                         const reply_error *error, void *user_data) {
     int *results = user_data;
     (void)error;
     results[index] = (int)result;
@@ -541,206 +495,205 @@ static int fetch_two_and_count(size_t index, reply_result result, reply_sequence
     return 0;
 }
 
-static void leaves_the_other_streams_alone_where_one_is_reset(void **state) {
+static void test_reset_stream_spares_other_streams(void **state) {
     const int64_t ids[] = {1, 2, 444, 3, 4, 5, 444, 6};
     int results[COUNT(ids)];
-    reply_client *client = good_client(GOOD);
+    reply_client *client = create_trusting_client(HTTP2);
     (void)state;
     assert_int_equal(reply_client_set_max_concurrency(client, 8, NULL), REPLY_OK);
-    assert_int_equal(reply_get_sequence_contacts(client, 43, ids, COUNT(ids), fetch_two_and_count,
-                                                 results, NULL),
-                     REPLY_OK);
+    assert_int_equal(
+        reply_get_sequence_contacts(client, 43, ids, COUNT(ids), record_result, results, NULL),
+        REPLY_OK);
     for (size_t i = 0; i < COUNT(ids); i++) {
         assert_int_equal(results[i], ids[i] == 444 ? REPLY_ERROR_NETWORK : REPLY_OK);
     }
 }
 
-static void reads_what_comes_through_http2(void **state) {
-    static const struct {
-        struct loopback_step steps[6];
-        reply_result result;
-        int32_t http_status;
-    } rows[] = {
-        {{EXPECT, ANSWER}, REPLY_OK, 0},
-        {{EXPECT, SEND("HTTP/1.1 200 OK\r\n\r\n"), SEND_CONTACT(1024 * 1024)}, REPLY_OK, 0},
-        {{EXPECT, SEND("HTTP/1.1 200 OK\r\n\r\n"), SEND_CONTACT(1024 * 1024 + 1)},
-         REPLY_ERROR_RESPONSE_TOO_LARGE,
-         0},
-        {{EXPECT, SEND("HTTP/1.1 200 OK\r\n\r\n"), SEND_ENDLESSLY("[")},
-         REPLY_ERROR_RESPONSE_TOO_LARGE,
-         0},
-        {{EXPECT, SEND("HTTP/1.1 200 OK\r\nContent-Length: 107374182400\r\n\r\n{"), AWAIT_CLOSE},
-         REPLY_ERROR_RESPONSE_TOO_LARGE,
-         0},
-        {{EXPECT, SEND("HTTP/1.1 200 OK\r\nContent-Length: 300\r\n\r\n"),
-          SEND_CONTACT_PART(300, 0, 200)},
-         REPLY_ERROR_NETWORK,
-         0},
-        {{EXPECT, SEND("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n12c\r\n"),
-          SEND_CONTACT_PART(300, 0, 200)},
-         REPLY_ERROR_NETWORK,
-         0},
-        {{EXPECT, SEND("HTTP/1.1 404 Not Found\r\nContent-Length: 300\r\n\r\n{")},
-         REPLY_ERROR_NOT_FOUND,
-         404},
-        {{EXPECT, SEND("HTTP/1.1 404 Not Found\r\n\r\n"), SEND_ENDLESSLY("[")},
-         REPLY_ERROR_NOT_FOUND,
-         404},
-        {{EXPECT, SEND("HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n")},
-         REPLY_ERROR_UNAUTHORIZED,
-         401},
-        {{EXPECT,
-          SEND("HTTP/1.1 302 Found\r\nLocation: https://127.0.0.1/\r\nContent-Length: 0\r\n\r\n")},
-         REPLY_ERROR_HTTP,
-         302},
-        {{EXPECT, SEND("HTTP/1.1 204 No Content\r\n\r\n")}, REPLY_ERROR_HTTP, 204},
-        {{EXPECT, CLOSE}, REPLY_ERROR_SERVER, 502}, /* nginx's own */
-    };
+/* clang-format off */
+static const struct http2_case {
+    const char *name;
+    reply_result result;
+    int32_t http_status;
+    struct server_step steps[5];
+} http2_cases[] = {
+    {"contact", REPLY_OK, 0,
+     {EXPECT, RESPOND}},
+    {"body of 1 MiB", REPLY_OK, 0,
+     {EXPECT, SEND("HTTP/1.1 200 OK\r\n\r\n"), SEND_CONTACT(1024 * 1024)}},
+    {"body over 1 MiB", REPLY_ERROR_RESPONSE_TOO_LARGE, 0,
+     {EXPECT, SEND("HTTP/1.1 200 OK\r\n\r\n"), SEND_CONTACT(1024 * 1024 + 1)}},
+    {"endless body", REPLY_ERROR_RESPONSE_TOO_LARGE, 0,
+     {EXPECT, SEND("HTTP/1.1 200 OK\r\n\r\n"), SEND_ENDLESSLY("[")}},
+    {"announced 100 GB", REPLY_ERROR_RESPONSE_TOO_LARGE, 0,
+     {EXPECT, SEND("HTTP/1.1 200 OK\r\nContent-Length: 107374182400\r\n\r\n{"), AWAIT_CLOSE}},
+    {"truncated body", REPLY_ERROR_NETWORK, 0,
+     {EXPECT, SEND("HTTP/1.1 200 OK\r\nContent-Length: 300\r\n\r\n"),
+      SEND_CONTACT_PART(300, 0, 200)}},
+    {"truncated chunk", REPLY_ERROR_NETWORK, 0,
+     {EXPECT, SEND("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n12c\r\n"),
+      SEND_CONTACT_PART(300, 0, 200)}},
+    {"404 with truncated body", REPLY_ERROR_NOT_FOUND, 404,
+     {EXPECT, SEND("HTTP/1.1 404 Not Found\r\nContent-Length: 300\r\n\r\n{")}},
+    {"404 with endless body", REPLY_ERROR_NOT_FOUND, 404,
+     {EXPECT, SEND("HTTP/1.1 404 Not Found\r\n\r\n"), SEND_ENDLESSLY("[")}},
+    {"401", REPLY_ERROR_UNAUTHORIZED, 401,
+     {EXPECT, SEND("HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n")}},
+    {"redirect", REPLY_ERROR_HTTP, 302,
+     {EXPECT, SEND("HTTP/1.1 302 Found\r\nLocation: https://127.0.0.1/\r\n"
+                   "Content-Length: 0\r\n\r\n")}},
+    {"204", REPLY_ERROR_HTTP, 204,
+     {EXPECT, SEND("HTTP/1.1 204 No Content\r\n\r\n")}},
+    {"502 of nginx", REPLY_ERROR_SERVER, 502,
+     {EXPECT, CLOSE}},
+};
+/* clang-format on */
+
+static void test_http2_response_gives_expected_result(void **state) {
     (void)state;
-    for (size_t i = 0; i < COUNT(rows); i++) {
+    for (size_t i = 0; i < COUNT(http2_cases); i++) {
+        const struct http2_case *row = &http2_cases[i];
         reply_error error;
-        const reply_result result = loopback_fetch_ids(
-            client_of_server_behind(loopback_start(rows[i].steps)), 44, 5, &error);
-        if (result != rows[i].result || error.http_status != rows[i].http_status) {
-            fail_msg("row %zu: %s, status %d, code %d: %s", i, reply_result_name(result),
+        const reply_result result =
+            wire_fetch_ids(create_client_behind_nginx(server_start(row->steps)), 44, 5, &error);
+        if (result != row->result || error.http_status != row->http_status) {
+            fail_msg("%s: %s, status %d, code %d: %s", row->name, reply_result_name(result),
                      error.http_status, error.curl_code, error.message);
         }
-        loopback_stop_all(NULL);
+        wire_tear_down(NULL);
     }
 }
 
-static void reads_headers_through_http2(void **state) {
-    struct loopback_server *server = loopback_start(
+static void test_http2_headers_are_read(void **state) {
+    struct server *server = server_start(
         SCRIPT(EXPECT, SEND("HTTP/1.1 503 Unavailable\r\nRetry-After: 7\r\nX-Request-Id: req-2\r\n"
                             "Content-Length: 22\r\n\r\n{\"code\":\"some.problem\"}")));
     reply_error error;
     (void)state;
-    assert_int_equal(loopback_fetch_ids(client_of_server_behind(server), 45, 5, &error),
+    assert_int_equal(wire_fetch_ids(create_client_behind_nginx(server), 45, 5, &error),
                      REPLY_ERROR_SERVER);
     assert_int_equal(error.http_status, 503);
     assert_int_equal(error.retry_after_ms, 7000);
     assert_string_equal(error.request_id, "req-2");
-    assert_non_null(
-        strstr(loopback_request(server, 0).text, "X-API-Key: " LOOPBACK_KEY "\r\n") != NULL
-            ? loopback_request(server, 0).text
-            : strcasestr(loopback_request(server, 0).text, "x-api-key: " LOOPBACK_KEY "\r\n"));
+    assert_non_null(strcasestr(server_request(server, 0).text, "x-api-key: " WIRE_KEY "\r\n"));
 }
 
-/* A stream that gets no answer ends in time, and the next call is none the worse for it. */
-static void times_out_over_http2(void **state) {
-    struct loopback_server *server =
-        loopback_start_two(SCRIPT(EXPECT, AWAIT_CLOSE), SCRIPT(EXPECT, ANSWER, AGAIN));
-    reply_client *client = client_of_server_behind(server);
-    const int64_t began = loopback_now_ms();
+/* Would catch a timed-out stream that spoils the next call. */
+static void test_http2_attempt_times_out(void **state) {
+    struct server *server =
+        server_start_two_scripts(SCRIPT(EXPECT, AWAIT_CLOSE), SCRIPT(EXPECT, RESPOND, REPEAT));
+    reply_client *client = create_client_behind_nginx(server);
+    const int64_t started_ms = timing_now_ms();
     (void)state;
     reply_client_set_attempt_timeout_ms(client, 300, NULL);
-    assert_int_equal(loopback_fetch_ids(client, 46, 5, NULL), REPLY_ERROR_TIMEOUT);
-    assert_in_range(loopback_now_ms() - began, 295, 300 + loopback_slack_ms(200));
-    assert_int_equal(loopback_fetch_ids(client, 46, 6, NULL), REPLY_OK);
+    assert_int_equal(wire_fetch_ids(client, 46, 5, NULL), REPLY_ERROR_TIMEOUT);
+    assert_in_range(timing_now_ms() - started_ms, 295, 300 + timing_scale_ms(200));
+    assert_int_equal(wire_fetch_ids(client, 46, 6, NULL), REPLY_OK);
 }
 
-struct interrupted_call {
+struct call {
     pthread_t thread;
     reply_client *client;
     reply_result result;
     int64_t ended_ms;
 };
 
-static void *call_and_hang(void *context) {
-    struct interrupted_call *call = context;
+static void *run_call(void *context) {
+    struct call *call = context;
     reply_sequence_contact *contact = NULL;
     call->result = reply_get_sequence_contact(call->client, 47, 5, &contact, NULL);
-    call->ended_ms = loopback_now_ms();
+    call->ended_ms = timing_now_ms();
     reply_sequence_contact_free(contact);
     return NULL;
 }
 
-static void is_interrupted_over_http2(void **state) {
-    int64_t best = INT64_MAX;
+static void test_interrupt_ends_http2_call(void **state) {
+    int64_t shortest_ms = INT64_MAX;
     (void)state;
-    for (int try = 0; try < 5 && best > loopback_slack_ms(50); try++) {
-        struct loopback_server *server =
-            loopback_start_two(SCRIPT(EXPECT, AWAIT_CLOSE), SCRIPT(EXPECT, ANSWER, AGAIN));
-        struct interrupted_call call = {.client = client_of_server_behind(server)};
-        assert_int_equal(pthread_create(&call.thread, NULL, call_and_hang, &call), 0);
-        loopback_await_requests(server, 1);
-        const int64_t began = loopback_now_ms();
+    for (int run = 0; run < 5 && shortest_ms > timing_scale_ms(50); run++) {
+        struct server *server =
+            server_start_two_scripts(SCRIPT(EXPECT, AWAIT_CLOSE), SCRIPT(EXPECT, RESPOND, REPEAT));
+        struct call call = {.client = create_client_behind_nginx(server)};
+        assert_int_equal(pthread_create(&call.thread, NULL, run_call, &call), 0);
+        server_await_requests(server, 1);
+        const int64_t started_ms = timing_now_ms();
         reply_client_interrupt(call.client);
         pthread_join(call.thread, NULL);
         assert_int_equal(call.result, REPLY_ERROR_CANCELLED);
-        best = call.ended_ms - began < best ? call.ended_ms - began : best;
-        assert_int_equal(loopback_fetch_ids(call.client, 47, 6, NULL), REPLY_OK);
-        loopback_stop_all(NULL);
+        const int64_t elapsed_ms = call.ended_ms - started_ms;
+        shortest_ms = elapsed_ms < shortest_ms ? elapsed_ms : shortest_ms;
+        assert_int_equal(wire_fetch_ids(call.client, 47, 6, NULL), REPLY_OK);
+        wire_tear_down(NULL);
     }
-    assert_in_range(best, 0, loopback_slack_ms(50));
+    assert_in_range(shortest_ms, 0, timing_scale_ms(50));
 }
 
-/* Whatever send fails, of the handshake's or of the request's: nothing waits for the dead
- * connection, in this call or the next. */
-static void survives_sends_that_fail(void **state) {
-    static const enum port ports[] = {GOOD, HTTP1};
+/* Fails each send of the handshake and the request. Would catch this call or the next one waiting
+ * for the dead connection. */
+static void test_failed_send_is_handled(void **state) {
+    static const enum port ports[] = {HTTP2, HTTP1};
     (void)state;
     for (int i = 0; i < 16; i++) {
-        reply_client *client = good_client(ports[i % 2]);
+        reply_client *client = create_trusting_client(ports[i % 2]);
         reply_error error;
         reply_client_set_max_retries(client, 1, NULL);
-        loopback_fail_send(1 + i / 2);
-        const int64_t began = loopback_now_ms();
-        const reply_result result = loopback_fetch_ids(client, 48, 5, &error);
-        const int64_t took = loopback_now_ms() - began - loopback_waited_ms();
-        loopback_fail_send(0);
-        if ((result != REPLY_OK && result != REPLY_ERROR_TLS) || took > loopback_slack_ms(1000)) {
+        libc_fault_fail_send(1 + i / 2);
+        const int64_t started_ms = timing_now_ms();
+        const reply_result result = wire_fetch_ids(client, 48, 5, &error);
+        const int64_t elapsed_ms = timing_now_ms() - started_ms - wire_total_wait_ms();
+        libc_fault_fail_send(0);
+        if ((result != REPLY_OK && result != REPLY_ERROR_TLS) ||
+            elapsed_ms > timing_scale_ms(1000)) {
             fail_msg("send %d: %s after %d attempts in %d ms: %s", 1 + i / 2,
-                     reply_result_name(result), error.attempts, (int)took, error.message);
+                     reply_result_name(result), error.attempts, (int)elapsed_ms, error.message);
         }
-        assert_int_equal(loopback_fetch_ids(client, 48, 6, &error), REPLY_OK);
-        assert_true(loopback_now_ms() - began - loopback_waited_ms() < loopback_slack_ms(2000));
-        loopback_stop_all(NULL);
+        assert_int_equal(wire_fetch_ids(client, 48, 6, &error), REPLY_OK);
+        assert_true(timing_now_ms() - started_ms - wire_total_wait_ms() < timing_scale_ms(2000));
+        wire_tear_down(NULL);
     }
 }
 
-/* The same where others wait for that connection. One whose request could not be sent is of use to
- * nobody: what it sends late would be answered to another contact. */
-static void mixes_up_no_contacts_after_a_send_that_failed(void **state) {
-    static const enum port ports[] = {GOOD, HTTP1};
+/* Like the test above, with other transfers waiting for the connection. Would catch a request that
+ * is sent late, whose response another contact would get. */
+static void test_failed_send_spares_other_contacts(void **state) {
+    static const enum port ports[] = {HTTP2, HTTP1};
     (void)state;
     for (int i = 0; i < 20; i++) {
-        reply_client *client = good_client(ports[i % 2]);
+        reply_client *client = create_trusting_client(ports[i % 2]);
         reply_client_set_max_retries(client, 1, NULL);
-        loopback_fail_send(1 + i / 2);
-        const int64_t began = loopback_now_ms();
-        const struct many many = fetch_many(client, 49, 8);
-        const int64_t took = loopback_now_ms() - began - loopback_waited_ms();
-        loopback_fail_send(0);
-        if (many.fine < 7 || (many.failed == 1 && many.failure != REPLY_ERROR_TLS) ||
-            took > loopback_slack_ms(1000)) {
-            fail_msg("send %d: %d fine, %d failed with %s, in %d ms", 1 + i / 2, many.fine,
-                     many.failed, reply_result_name(many.failure), (int)took);
+        libc_fault_fail_send(1 + i / 2);
+        const int64_t started_ms = timing_now_ms();
+        const struct wire_summary summary = wire_fetch_all(client, 49, 8);
+        const int64_t elapsed_ms = timing_now_ms() - started_ms - wire_total_wait_ms();
+        const int tls_errors = summary.error_counts[REPLY_ERROR_TLS];
+        libc_fault_fail_send(0);
+        if (summary.contact_count < 7 || summary.contact_count + tls_errors != 8 ||
+            elapsed_ms > timing_scale_ms(1000)) {
+            fail_msg("send %d: %d contacts, %d TLS errors, in %d ms", 1 + i / 2,
+                     summary.contact_count, tls_errors, (int)elapsed_ms);
         }
-        loopback_stop_all(NULL);
+        wire_tear_down(NULL);
     }
 }
 
-/* ---- A proxy, fork, signals ---- */
+/* ---- Proxy, fork, signals ---- */
 
-/* What goes through the tunnel is TLS: the proxy sees the host's name and no key, the server sees
- * the key. */
-static void fetches_through_a_proxy_that_sees_no_key(void **state) {
-    struct loopback_server *proxy = loopback_start(
-        SCRIPT(EXPECT, SEND("HTTP/1.1 200 Established\r\n\r\n"), TUNNEL(nginx.ports[GOOD])));
-    reply_client *client = loopback_client("https://api.example.invalid/v4");
+/* Would catch the key being sent to the proxy, or not being sent through it. */
+static void test_proxy_does_not_see_key(void **state) {
+    struct server *proxy = server_start(
+        SCRIPT(EXPECT, SEND("HTTP/1.1 200 Established\r\n\r\n"), TUNNEL(nginx.ports[HTTP2])));
+    reply_client *client = wire_create_client("https://api.example.invalid/v4");
     (void)state;
-    assert_int_equal(reply_client_set_ca_file(client, ca_file("known.pem"), NULL), REPLY_OK);
-    assert_int_equal(reply_client_set_proxy(client, loopback_url(proxy), NULL), REPLY_OK);
+    assert_int_equal(reply_client_set_ca_file(client, ca_path("known.pem"), NULL), REPLY_OK);
+    assert_int_equal(reply_client_set_proxy(client, server_url(proxy), NULL), REPLY_OK);
     for (int contact = 1; contact <= 3; contact++) {
-        assert_int_equal(loopback_fetch_ids(client, 50, contact, NULL), REPLY_OK);
+        assert_int_equal(wire_fetch_ids(client, 50, contact, NULL), REPLY_OK);
     }
-    assert_int_equal(loopback_connections(proxy), 1);
-    const char *request = loopback_request(proxy, 0).text;
+    assert_int_equal(server_connection_count(proxy), 1);
+    const char *request = server_request(proxy, 0).text;
     assert_int_equal(strncmp(request, "CONNECT api.example.invalid:443 HTTP/1.1\r\n", 42), 0);
-    assert_null(strstr(request, LOOPBACK_KEY));
+    assert_null(strstr(request, WIRE_KEY));
     char *lines = await_lines("/sequences/50/", 3);
-    assert_int_equal(count_parts(lines, "key=" LOOPBACK_KEY " "), 3);
+    assert_int_equal(count_occurrences(lines, "key=" WIRE_KEY " "), 3);
     assert_int_equal(count_connections(lines), 1);
     free(lines);
 }
@@ -750,16 +703,16 @@ static int destroy_in_child(void *client) {
     return 0;
 }
 
-/* Destroying the client in a child must not say goodbye on the parent's TLS connection. */
-static void leaves_the_parent_s_tls_connection_alone(void **state) {
-    static const enum port ports[] = {GOOD, HTTP1};
+/* Would catch a child that closes the parent's TLS session. */
+static void test_child_keeps_tls_connection_open(void **state) {
+    static const enum port ports[] = {HTTP2, HTTP1};
     (void)state;
     for (size_t i = 0; i < COUNT(ports); i++) {
         char path[32];
-        reply_client *client = good_client(ports[i]);
-        assert_int_equal(loopback_fetch_ids(client, 60 + (int)i, 1, NULL), REPLY_OK);
+        reply_client *client = create_trusting_client(ports[i]);
+        assert_int_equal(wire_fetch_ids(client, 60 + (int)i, 1, NULL), REPLY_OK);
         assert_int_equal(child_run(destroy_in_child, client), 0);
-        assert_int_equal(loopback_fetch_ids(client, 60 + (int)i, 2, NULL), REPLY_OK);
+        assert_int_equal(wire_fetch_ids(client, 60 + (int)i, 2, NULL), REPLY_OK);
         snprintf(path, sizeof path, "/sequences/%d/", 60 + (int)i);
         char *lines = await_lines(path, 2);
         assert_int_equal(count_connections(lines), 1);
@@ -767,69 +720,68 @@ static void leaves_the_parent_s_tls_connection_alone(void **state) {
     }
 }
 
-static volatile sig_atomic_t broken_pipes;
+static volatile sig_atomic_t sigpipe_count;
 
-static void count_broken_pipe(int number) {
+static void count_sigpipe(int number) {
     (void)number;
-    broken_pipes++;
+    sigpipe_count++;
 }
 
-static int ignore_no_pipe_and_stop_all(void **state) {
+static int restore_sigpipe_and_tear_down(void **state) {
     signal(SIGPIPE, SIG_DFL);
-    return loopback_stop_all(state);
+    return wire_tear_down(state);
 }
 
-/* TLS says goodbye on connections that the server has closed or reset. */
-static void raises_no_sigpipe(void **state) {
-    const struct sigaction action = {.sa_handler = count_broken_pipe};
+/* OpenSSL writes to connections that the server has closed or reset. */
+static void test_sigpipe_is_not_raised(void **state) {
+    const struct sigaction action = {.sa_handler = count_sigpipe};
     (void)state;
     sigaction(SIGPIPE, &action, NULL);
-    broken_pipes = 0;
+    sigpipe_count = 0;
     for (int i = 0; i < 10; i++) {
-        reply_client *client = good_client(CLOSES);
-        assert_int_equal(loopback_fetch_ids(client, 70, 1, NULL), REPLY_OK);
-        assert_int_equal(loopback_fetch_ids(client, 70, 2, NULL), REPLY_OK);
-        loopback_destroy_client(client);
-        struct loopback_server *server = loopback_start(SCRIPT(EXPECT_BYTES, RESET));
-        char url[64];
-        snprintf(url, sizeof url, "https://127.0.0.1:%d/v4", loopback_port(server));
-        assert_int_equal(loopback_fetch(loopback_client(url), NULL), REPLY_ERROR_TLS);
-        loopback_stop_all(NULL);
+        reply_client *client = create_trusting_client(CLOSES);
+        assert_int_equal(wire_fetch_ids(client, 70, 1, NULL), REPLY_OK);
+        assert_int_equal(wire_fetch_ids(client, 70, 2, NULL), REPLY_OK);
+        wire_destroy_client(client);
+        struct server *server = server_start(SCRIPT(EXPECT_BYTES, RESET));
+        assert_int_equal(wire_fetch_one(wire_create_client(server_https_url(server)), NULL),
+                         REPLY_ERROR_TLS);
+        wire_tear_down(NULL);
     }
-    assert_int_equal(broken_pipes, 0);
+    assert_int_equal(sigpipe_count, 0);
 }
 
 int main(void) {
     static const struct CMUnitTest tests[] = {
-        WIRE_TEST(speaks_http2_and_tls13),
-        WIRE_TEST(speaks_http1_where_that_is_all_there_is),
-        WIRE_TEST(speaks_tls12),
-        WIRE_TEST(takes_localhost_by_its_name),
-        WIRE_TEST(refuses_tls11),
-        WIRE_TEST(keeps_the_connection_over_calls),
-        WIRE_TEST(uses_one_connection_for_many_contacts),
-        WIRE_TEST(sends_as_many_at_once_as_it_may),
-        WIRE_TEST(goes_on_after_goaway),
-        WIRE_TEST(loses_no_contact_to_goaway),
-        WIRE_TEST(reports_a_stream_that_was_reset),
-        WIRE_TEST(leaves_the_other_streams_alone_where_one_is_reset),
-        WIRE_TEST(reads_what_comes_through_http2),
-        WIRE_TEST(reads_headers_through_http2),
-        WIRE_TEST(survives_sends_that_fail),
-        WIRE_TEST(mixes_up_no_contacts_after_a_send_that_failed),
-        WIRE_TEST(times_out_over_http2),
-        WIRE_TEST(is_interrupted_over_http2),
-        WIRE_TEST(fetches_through_a_proxy_that_sees_no_key),
-        WIRE_TEST(leaves_the_parent_s_tls_connection_alone),
-        cmocka_unit_test_teardown(raises_no_sigpipe, ignore_no_pipe_and_stop_all),
+        WIRE_TEST(test_http2_and_tls13_are_used),
+        WIRE_TEST(test_http1_is_used_without_http2),
+        WIRE_TEST(test_tls12_is_accepted),
+        WIRE_TEST(test_localhost_certificate_is_accepted),
+        WIRE_TEST(test_tls11_is_rejected),
+        WIRE_TEST(test_calls_reuse_connection),
+        WIRE_TEST(test_many_contacts_use_one_connection),
+        WIRE_TEST(test_max_concurrency_is_reached),
+        WIRE_TEST(test_goaway_costs_only_new_connection),
+        WIRE_TEST(test_goaway_keeps_all_contacts),
+        WIRE_TEST(test_reset_stream_is_network_error),
+        WIRE_TEST(test_reset_stream_spares_other_streams),
+        WIRE_TEST(test_http2_response_gives_expected_result),
+        WIRE_TEST(test_http2_headers_are_read),
+        WIRE_TEST(test_failed_send_is_handled),
+        WIRE_TEST(test_failed_send_spares_other_contacts),
+        WIRE_TEST(test_http2_attempt_times_out),
+        WIRE_TEST(test_interrupt_ends_http2_call),
+        WIRE_TEST(test_proxy_does_not_see_key),
+        WIRE_TEST(test_child_keeps_tls_connection_open),
+        cmocka_unit_test_teardown(test_sigpipe_is_not_raised, restore_sigpipe_and_tear_down),
     };
-    static struct CMUnitTest all[COUNT(refusals) + COUNT(tests)];
-    for (size_t i = 0; i < COUNT(refusals); i++) {
-        all[i] = (struct CMUnitTest){.name = refusals[i].name,
-                                     .test_func = refuses_to_trust,
-                                     .teardown_func = loopback_stop_all,
-                                     .initial_state = (void *)(uintptr_t)&refusals[i]};
+    static struct CMUnitTest all[COUNT(trust_cases) + COUNT(tests)];
+    for (size_t i = 0; i < COUNT(trust_cases); i++) {
+        all[i] = (struct CMUnitTest){.name = trust_cases[i].name,
+                                     .test_func = test_untrusted_server_is_tls_error,
+                                     .teardown_func = wire_tear_down,
+                                     .initial_state = (void *)(uintptr_t)&trust_cases[i]};
     }
-    memcpy(all + COUNT(refusals), tests, sizeof tests);
+    memcpy(all + COUNT(trust_cases), tests, sizeof tests);
     return cmocka_run_group_tests_name("tls", all, start_nginx, stop_nginx);
 }

@@ -1,25 +1,31 @@
 #!/bin/sh
-# tls_fixture.sh FOLDER PORT...: makes, in the folder, an authority's certificates, sound and unsound ones, and the configuration of an
-# nginx that shows each on the port of its own, in the order of the enum in test_tls.c, and answers with the contact that is asked for.
+# tls_fixture.sh DIRECTORY PORT...: writes valid and invalid certificates to the directory, and the
+# configuration of an nginx that responds with the requested contact. The ports are in the order of
+# the enum in test_tls.c.
 set -eu
 cd "$1"
 shift
 
 # authority NAME
 authority() {
-    openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout "$1.key" -out "$1.pem" -days 30 -subj "/CN=$1"
+    openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes \
+        -keyout "$1.key" -out "$1.pem" -days 30 -subj "/CN=$1"
 }
 
-# certificate NAME AUTHORITY DAYS HOSTS: one that is good for so many days from now, less than none where it has expired.
+# certificate NAME AUTHORITY DAYS HOSTS; it has expired if DAYS is negative.
 certificate() {
-    openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout "$1.key" -out "$1.csr" -subj "/CN=$1"
+    openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes \
+        -keyout "$1.key" -out "$1.csr" -subj "/CN=$1"
     printf 'subjectAltName=%s\n' "$4" >"$1.ext"
-    openssl x509 -req -in "$1.csr" -CA "$2.pem" -CAkey "$2.key" -CAcreateserial -days "$3" -extfile "$1.ext" -out "$1.pem"
+    openssl x509 -req -in "$1.csr" -CA "$2.pem" -CAkey "$2.key" -CAcreateserial \
+        -days "$3" -extfile "$1.ext" -out "$1.pem"
 }
 
 # server PORT OPTIONS CERTIFICATE [DIRECTIVE...]
 server() {
-    printf 'server {\n    listen 127.0.0.1:%s ssl %s;\n    ssl_certificate %s.pem;\n    ssl_certificate_key %s.key;\n' "$1" "$2" "$3" "$3"
+    printf 'server {\n'
+    printf '    %s;\n' "listen 127.0.0.1:$1 ssl $2" \
+        "ssl_certificate $3.pem" "ssl_certificate_key $3.key"
     shift 3
     printf '    %s;\n' "include contact.conf" "$@"
     printf '}\n'
@@ -28,7 +34,7 @@ server() {
 hosts=DNS:localhost,IP:127.0.0.1,DNS:api.example.invalid
 authority known
 authority unknown
-certificate good known 30 "$hosts"
+certificate valid known 30 "$hosts"
 certificate wrong_host known 30 DNS:other.example,IP:127.0.0.2
 certificate expired known -1 "$hosts"
 certificate untrusted unknown 30 "$hosts"
@@ -39,7 +45,8 @@ location ~ ^/v4/sequences/\d+/contacts/444$ {
 }
 location ~ ^/v4/sequences/(?<sequence>\d+)/contacts/(?<contact>\d+)$ {
     default_type application/json;
-    return 200 '{"contactId":$contact,"sequenceId":$sequence,"status":"Active","currentStep":1,"addingDate":"2024-03-08T10:00:00+00:00","isOptedOut":false}';
+    return 200 '{"contactId":$contact,"sequenceId":$sequence,"status":"Active","currentStep":1,
+                 "addingDate":"2024-03-08T10:00:00+00:00","isOptedOut":false}';
 }
 location ~ ^/to/(?<port>\d+)(?<rest>/.*)$ {
     proxy_pass http://127.0.0.1:$port$rest;
@@ -59,7 +66,9 @@ events {
     worker_connections 512;
 }
 http {
-    log_format wire 'port=$server_port connection=$connection protocol=$server_protocol tls=$ssl_protocol status=$status uri=$request_uri key=$http_x_api_key accept=$http_accept encoding=$http_accept_encoding end';
+    log_format wire 'port=$server_port connection=$connection protocol=$server_protocol '
+                    'tls=$ssl_protocol status=$status uri=$request_uri key=$http_x_api_key '
+                    'accept=$http_accept encoding=$http_accept_encoding end';
     access_log access.log wire;
     client_body_temp_path body;
     proxy_temp_path proxy;
@@ -68,14 +77,14 @@ http {
     scgi_temp_path scgi;
     ssl_protocols TLSv1.2 TLSv1.3;
 END
-    server "$1" http2 good
-    server "$2" "" good
+    server "$1" http2 valid
+    server "$2" "" valid
     server "$3" http2 wrong_host
     server "$4" http2 expired
     server "$5" http2 untrusted
-    server "$6" "" good "ssl_protocols TLSv1.1" "ssl_ciphers ALL:@SECLEVEL=0"
-    server "$7" http2 good "ssl_protocols TLSv1.2"
-    server "$8" http2 good "keepalive_requests 5"
-    server "$9" "" good "keepalive_timeout 0"
+    server "$6" "" valid "ssl_protocols TLSv1.1" "ssl_ciphers ALL:@SECLEVEL=0"
+    server "$7" http2 valid "ssl_protocols TLSv1.2"
+    server "$8" http2 valid "keepalive_requests 5"
+    server "$9" "" valid "keepalive_timeout 0"
     printf '}\n'
 } >nginx.conf
