@@ -52,10 +52,10 @@ static enum dispatch_verdict decode(void *context, const struct dispatch_request
     const int64_t contact_id = contacts->contact_ids[request->index];
     enum dispatch_verdict verdict = DISPATCH_ACCEPT;
     reply_sequence_contact *contact = NULL;
-    if (contact_decode_response(response->body, response->body_length, response->content_type,
-                                contacts->api_key, &contact, error) != REPLY_OK) {
-        response_add_problem_code(response, contacts->api_key, error);
-    } else if (contact->contact_id != contact_id || contact->sequence_id != contacts->sequence_id) {
+    contact_decode_response(response->body, response->body_length, response->content_type,
+                            contacts->api_key, &contact, error);
+    if (contact != NULL &&
+        (contact->contact_id != contact_id || contact->sequence_id != contacts->sequence_id)) {
         error_set(error, REPLY_ERROR_INVALID_RESPONSE,
                   "invalid response: contact %" PRId64 " in sequence %" PRId64
                   " instead of contact %" PRId64 " in sequence %" PRId64 "; check the base URL",

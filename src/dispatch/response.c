@@ -125,13 +125,6 @@ void response_add_details(const struct transport_response *response, const char 
     }
 }
 
-void response_add_problem_code(const struct transport_response *response, const char *key,
-                               reply_error *error) {
-    struct problem problem;
-    problem_decode(response->body, response->body_length, key, &problem);
-    memcpy(error->problem_code, problem.code, sizeof error->problem_code);
-}
-
 struct retry_outcome response_read(const struct transport_response *response, size_t max_body_size,
                                    const char *key, int64_t host_unix_seconds, reply_error *error) {
     struct retry_outcome outcome = {.retry_after_ms = -1};

@@ -21,8 +21,4 @@ struct retry_outcome response_read(const struct transport_response *response, si
 void response_add_details(const struct transport_response *response, const char *key,
                           int64_t host_unix_seconds, reply_error *error);
 
-/* Adds to an error the code of a problem document that was sent with status 200. */
-void response_add_problem_code(const struct transport_response *response, const char *key,
-                               reply_error *error);
-
 #endif
