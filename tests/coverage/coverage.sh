@@ -1,5 +1,5 @@
 #!/bin/sh
-# coverage.sh: measures the lines and branches of src/ that the tests reach. Fails below 100 % of
+# coverage.sh - measures the lines and branches of src/ that the tests reach. Fails below 100 % of
 # lines or 95 % of branches, and lists the branches that are not reached. BUILD_DIR is the build
 # directory.
 #
