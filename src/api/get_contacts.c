@@ -85,7 +85,7 @@ static const struct dispatch_functions functions = {has_next, next, finish};
 
 /* Outcome of a call for one contact. */
 struct one_contact {
-    reply_sequence_contact *contact;
+    reply_sequence_contact **contact;
     reply_error *error;
 };
 
@@ -94,7 +94,7 @@ static int keep_contact(size_t index, reply_result result, reply_sequence_contac
     struct one_contact *one = user_data;
     (void)index;
     (void)result;
-    one->contact = contact;
+    *one->contact = contact;
     *one->error = *error;
     return 0;
 }
@@ -105,7 +105,7 @@ reply_result reply_get_sequence_contact(reply_client *client, int64_t sequence_i
     reply_error spare;
     reply_error call_error;
     error = error_begin(error, &spare);
-    struct one_contact one = {.error = error};
+    struct one_contact one = {.contact = contact, .error = error};
     if (contact != NULL) {
         *contact = NULL;
     }
@@ -125,7 +125,6 @@ reply_result reply_get_sequence_contact(reply_client *client, int64_t sequence_i
                                 .on_contact = keep_contact,
                                 .user_data = &one};
     call_run(client, &functions, &contacts, ONE_CONTACT_TIMEOUT_MS, error_begin(&call_error, NULL));
-    *contact = one.contact;
     return error->result;
 }
 
