@@ -65,7 +65,7 @@ static struct slot *make_slots(const struct dispatch_settings *settings, int32_t
     struct slot *slots = calloc((size_t)count, sizeof *slots + url_size);
     for (int32_t i = 0; slots != NULL && i < count; i++) {
         slots[i].url = (char *)(slots + count) + (size_t)i * url_size;
-        memcpy(slots[i].url, base_url, base_length);
+        memcpy(slots[i].url, base_url, base_length + 1);
         slots[i].request.path = slots[i].url + base_length;
     }
     return slots;
@@ -486,7 +486,7 @@ static bool step(struct run *run) {
         exchange(run, now, gate_ms);
     }
     deliver_queue(run, due_count);
-    return !run->is_stopped;
+    return !run->is_stopped && (!is_idle(run) || run->delivery_count > 0 || has_next(run));
 }
 
 /* What a stop leaves waiting is dropped, and what it leaves in flight is cancelled. */

@@ -104,7 +104,7 @@ static void read_failure(const struct transport_response *response, size_t max_b
     }
     if (response->failure == REPLY_ERROR_RESPONSE_TOO_LARGE && response->failure_text[0] == '\0') {
         snprintf(detail, sizeof detail, "over %zu MiB, or over 256 KiB of headers",
-                 max_body_size / (1024 * 1024));
+                 max_body_size / 1024 / 1024);
     } else {
         error_quote(detail, sizeof detail, response->failure_text, strlen(response->failure_text),
                     key);

@@ -419,15 +419,11 @@ static reply_result result_of(const struct transfer *transfer, CURLcode code) {
  * really failed, errno says so. */
 static bool is_header_too_large(const struct transfer *transfer, CURLcode code) {
     curl_off_t responded_after = 0;
-    if (compat_is_too_large(code)) {
-        return true;
+    if (code == CURLE_OUT_OF_MEMORY && transfer->start_failure == CURLE_OK &&
+        transfer->last_errno != ENOMEM && transfer->http_status == 0) {
+        curl_easy_getinfo(transfer->easy, CURLINFO_STARTTRANSFER_TIME_T, &responded_after);
     }
-    if (code != CURLE_OUT_OF_MEMORY || transfer->start_failure != CURLE_OK ||
-        transfer->last_errno == ENOMEM) {
-        return false;
-    }
-    curl_easy_getinfo(transfer->easy, CURLINFO_STARTTRANSFER_TIME_T, &responded_after);
-    return transfer->http_status == 0 && responded_after > 0;
+    return compat_is_too_large(code) || responded_after > 0;
 }
 
 void transfer_describe_failure(struct transport_response *response, reply_result failure,

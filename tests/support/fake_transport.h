@@ -2,8 +2,8 @@
  * its random numbers instead of the library's. The clock moves only while all threads wait, and
  * every outcome is scripted. A breach of the transport's contract is recorded and fails the test at
  * its end. */
-#ifndef REPLYIO_FAKE_TRANSPORT_H
-#define REPLYIO_FAKE_TRANSPORT_H
+#ifndef REPLYIO_TESTS_FAKE_TRANSPORT_H
+#define REPLYIO_TESTS_FAKE_TRANSPORT_H
 
 #include <stdbool.h>
 #include <stddef.h>
