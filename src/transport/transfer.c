@@ -264,7 +264,9 @@ static CURLcode set_options(CURL *easy, struct transfer *transfer) {
     SET(CURLOPT_HTTPHEADER, transfer->group->headers);
     SET(CURLOPT_HEADEROPT, (long)CURLHEADER_SEPARATE);
     SET(CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
-    SET(CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+    if (compat_has_tls()) {
+        SET(CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+    }
     SET_IF_KNOWN(CURLOPT_PROXY_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
     SET_IF_KNOWN(CURLOPT_ACCEPT_ENCODING, compat_has_gzip() ? "gzip" : NULL);
     SET(CURLOPT_ERRORBUFFER, transfer->error_text);
@@ -320,10 +322,13 @@ static bool may_use_proxy(const struct transport_settings *settings) {
 }
 
 CURLcode transfer_configure(struct transfer *transfer, const char *url) {
-    CURLcode code = ensure_handle(transfer);
-    CURL *easy = transfer->easy;
     transfer->is_https = strncmp(url, "https:", strlen("https:")) == 0;
     transfer->is_proxied = may_use_proxy(transfer->group->settings);
+    if (transfer->is_https && !compat_has_tls()) {
+        return CURLE_UNSUPPORTED_PROTOCOL;
+    }
+    CURLcode code = ensure_handle(transfer);
+    CURL *easy = transfer->easy;
     SET(CURLOPT_URL, url);
     SET(CURLOPT_FORBID_REUSE, 0L);
     return code;
