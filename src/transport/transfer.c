@@ -463,15 +463,24 @@ static const char *failure_text(struct transfer *transfer, CURLcode code) {
     return transfer->error_text;
 }
 
-/* Returns true if the failure may not happen again. A proxy's 4xx would be the same for a retry,
- * which could lock an account by sending a wrong password again. */
-static bool is_transient(const struct transfer *transfer, CURLcode code, reply_result result) {
+/* Returns true if an HTTP proxy has rejected the tunnel, or a SOCKS proxy the login. */
+static bool is_rejected_by_proxy(const struct transfer *transfer) {
     const long status = proxy_status(transfer);
     return result == REPLY_ERROR_TIMEOUT || code == CURLE_SSL_CONNECT_ERROR ||
-           (result == REPLY_ERROR_NETWORK && (status < 400 || status > 499));
+           (result == REPLY_ERROR_NETWORK && !is_rejected_by_proxy(transfer));
 }
 
 /* By the time libcurl reports a failure it has closed some descriptors again. */
+    long socks_error = CURLPX_OK;
+    if (transfer->is_proxied && transfer->easy != NULL) {
+        curl_easy_getinfo(transfer->easy, CURLINFO_PROXY_ERROR, &socks_error);
+    }
+    return (status >= 400 && status <= 499) || socks_error == CURLPX_USER_REJECTED;
+}
+
+/* Returns true if the failure may not happen again. A proxy would reject a retry, too, which could
+ * lock an account by sending a wrong password again. */
+static bool is_transient(const struct transfer *transfer, CURLcode code, reply_result result) {
 enum { MIN_FREE_DESCRIPTORS = 4 };
 
 static bool is_out_of_descriptors(const struct transfer *transfer, reply_result result) {
