@@ -96,12 +96,17 @@ static bool announces_too_much(const struct transfer *transfer) {
            strtoll(length, NULL, 10) > (long long)transfer->max_body_size;
 }
 
-/* Reads the status when the headers are complete. Another response follows a 1xx. */
-static void end_headers(struct transfer *transfer) {
+/* Leaves the status 0 for a 1xx, which another response follows. */
+static void read_status(struct transfer *transfer) {
     long status = 0;
     curl_easy_getinfo(transfer->easy, CURLINFO_RESPONSE_CODE, &status);
-    if (status >= 200) {
-        transfer->http_status = (int32_t)status;
+    transfer->http_status = status >= 200 ? (int32_t)status : 0;
+}
+
+static void end_headers(struct transfer *transfer) {
+    read_status(transfer);
+    const int32_t status = transfer->http_status;
+    if (status != 0) {
         transfer->is_too_large = status == 200 && announces_too_much(transfer);
         transfer->holds_others = status == 401 || status == 429;
         transfer->group->hold_count += transfer->holds_others ? 1 : 0;
@@ -466,11 +471,6 @@ static const char *failure_text(struct transfer *transfer, CURLcode code) {
 /* Returns true if an HTTP proxy has rejected the tunnel, or a SOCKS proxy the login. */
 static bool is_rejected_by_proxy(const struct transfer *transfer) {
     const long status = proxy_status(transfer);
-    return result == REPLY_ERROR_TIMEOUT || code == CURLE_SSL_CONNECT_ERROR ||
-           (result == REPLY_ERROR_NETWORK && !is_rejected_by_proxy(transfer));
-}
-
-/* By the time libcurl reports a failure it has closed some descriptors again. */
     long socks_error = CURLPX_OK;
     if (transfer->is_proxied && transfer->easy != NULL) {
         curl_easy_getinfo(transfer->easy, CURLINFO_PROXY_ERROR, &socks_error);
@@ -481,6 +481,11 @@ static bool is_rejected_by_proxy(const struct transfer *transfer) {
 /* Returns true if the failure may not happen again. A proxy would reject a retry, too, which could
  * lock an account by sending a wrong password again. */
 static bool is_transient(const struct transfer *transfer, CURLcode code, reply_result result) {
+    return result == REPLY_ERROR_TIMEOUT || code == CURLE_SSL_CONNECT_ERROR ||
+           (result == REPLY_ERROR_NETWORK && !is_rejected_by_proxy(transfer));
+}
+
+/* By the time libcurl reports a failure it has closed some descriptors again. */
 enum { MIN_FREE_DESCRIPTORS = 4 };
 
 static bool is_out_of_descriptors(const struct transfer *transfer, reply_result result) {
@@ -526,6 +531,9 @@ static void describe_response(const struct transfer *transfer,
  * other than 200 decides whatever happened to the body. */
 void transfer_describe(struct transfer *transfer, CURLcode code,
                        struct transport_response *response) {
+    if (code == CURLE_BAD_CONTENT_ENCODING) {
+        read_status(transfer); /* libcurl may reject a coding before the end of the headers */
+    }
     const bool is_status_decisive = transfer->http_status != 0 && transfer->http_status != 200;
     if (transfer->is_out_of_memory) {
         transfer_describe_failure(response, REPLY_ERROR_NO_MEMORY, CURLE_OK, "memory");
