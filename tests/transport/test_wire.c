@@ -570,7 +570,7 @@ static void test_unsolicited_response_is_ignored(void **state) {
 #define EMAIL "who@example.com"
 #define REST                                                                                       \
     "\"email\":\"" EMAIL "\",\"status\":\"Active\",\"currentStep\":2," DATE ",\"isOptedOut\":"     \
-                                                                            "false"
+    "false"
 
 static const struct {
     const char *text;
