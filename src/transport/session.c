@@ -275,7 +275,6 @@ static bool goes_on(struct transfer *transfer, CURLcode code) {
 
 static void restart(struct transport_session *session, struct transfer *transfer) {
     remove_from_multi(session, transfer);
-    transfer->error_text[0] = '\0';
     if (transfer->hold != TRANSFER_IS_HELD) {
         add(session, transfer);
     }

@@ -190,6 +190,15 @@ static bool is_stale(const struct transfer *transfer) {
     return connection != NULL && connection->is_http1 && connection_has_unread(connection);
 }
 
+/* libcurl keeps only the first error of a transfer, and counts what fails while it closes another
+ * connection to make room, so the transfer has no error buffer before it has a connection. */
+static void note_connection(struct transfer *transfer) {
+    if (!transfer->has_connection) {
+        transfer->has_connection = true;
+        curl_easy_setopt(transfer->easy, CURLOPT_ERRORBUFFER, transfer->error_text);
+    }
+}
+
 /* libcurl calls this after each step of a transfer, also between choosing a connection and sending
  * the request, and once more when the transfer ends, before anything else can change errno and
  * before the connection can serve another transfer. Returning non-zero ends the transfer. A
@@ -203,6 +212,7 @@ static int on_progress(void *context, curl_off_t unused_1, curl_off_t unused_2, 
     (void)unused_3;
     (void)unused_4;
     transfer->last_errno = errno;
+    note_connection(transfer);
     if (transfer->hold == TRANSFER_GOES_ON && transfer->error_text[0] != '\0') {
         curl_easy_setopt(transfer->easy, CURLOPT_FORBID_REUSE, 1L);
     } else if (transfer->hold == TRANSFER_GOES_ON && !transfer_is_sent(transfer)) {
@@ -267,7 +277,6 @@ static CURLcode set_options(CURL *easy, struct transfer *transfer) {
     SET(CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
     SET_IF_KNOWN(CURLOPT_PROXY_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
     SET_IF_KNOWN(CURLOPT_ACCEPT_ENCODING, compat_has_gzip() ? "gzip" : NULL);
-    SET(CURLOPT_ERRORBUFFER, transfer->error_text);
     SET(CURLOPT_HEADERFUNCTION, on_header);
     SET(CURLOPT_HEADERDATA, transfer);
     SET(CURLOPT_WRITEFUNCTION, on_body);
@@ -325,7 +334,6 @@ CURLcode transfer_configure(struct transfer *transfer, const char *url) {
     transfer->is_https = strncmp(url, "https:", strlen("https:")) == 0;
     transfer->is_proxied = may_use_proxy(transfer->group->settings);
     SET(CURLOPT_URL, url);
-    SET(CURLOPT_FORBID_REUSE, 0L);
     return code;
 }
 
@@ -334,6 +342,10 @@ CURLcode transfer_set_connection(struct transfer *transfer, bool can_wait, bool 
     CURLcode code = CURLE_OK;
     transfer->can_wait = can_wait;
     transfer->hold = TRANSFER_GOES_ON;
+    transfer->has_connection = false;
+    transfer->error_text[0] = '\0';
+    SET(CURLOPT_ERRORBUFFER, NULL);
+    SET(CURLOPT_FORBID_REUSE, 0L);
     SET(CURLOPT_PIPEWAIT, can_wait ? 1L : 0L);
     SET(CURLOPT_FRESH_CONNECT, is_fresh ? 1L : 0L);
     SET(CURLOPT_CONNECTTIMEOUT_MS, (long)transfer->group->settings->connect_timeout_ms);
