@@ -15,8 +15,8 @@
  *                  connection are taken for the next      looks before it sends, and takes another
  *                  response                               connection
  * before 8.1.0     several in flight, an HTTP/2 response  compat_configure: a CURLOPT_BUFFERSIZE
- *                  whose headers do not fit into the      for all headers that libcurl accepts
- *                  buffer (16 kB) is garbled or lost
+ *                  whose headers do not fit into the      of 96 kB, the most with which an endless
+ *                  buffer (16 kB) is garbled or lost      line is still told from garbage
  */
 #include "transport/compat.h"
 
@@ -68,13 +68,14 @@ bool compat_reads_unread_bytes(void) {
     return libcurl->version_num < 0x080000;
 }
 
-/* libcurl accepts at most this many bytes of HTTP/2 headers. */
-enum { MAX_HTTP2_HEADERS = 128 * 1024 };
+/* Less than the 100 kB of a header line at which libcurl gives up, so that it sees before whether
+ * the line begins like HTTP. */
+enum { RECEIVE_BUFFER_SIZE = 96 * 1024 };
 
 CURLcode compat_configure(CURL *easy) {
     CURLcode code = CURLE_OK;
     if (libcurl->version_num < 0x080100) {
-        code = curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, (long)MAX_HTTP2_HEADERS);
+        code = curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, (long)RECEIVE_BUFFER_SIZE);
     }
 #if LIBCURL_VERSION_NUM >= 0x075700
     if (code == CURLE_OK) {

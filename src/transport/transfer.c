@@ -205,6 +205,15 @@ static bool is_stale(struct transfer *transfer) {
     return connection != NULL && connection->is_http1 && connection_has_unread(connection);
 }
 
+/* libcurl keeps only the first error of a transfer, and counts what fails while it closes another
+ * connection to make room, so the transfer has no error buffer before it has a connection. */
+static void note_connection(struct transfer *transfer) {
+    if (!transfer->has_connection) {
+        transfer->has_connection = true;
+        curl_easy_setopt(transfer->easy, CURLOPT_ERRORBUFFER, transfer->error_text);
+    }
+}
+
 /* libcurl calls this after each step of a transfer, also between choosing a connection and sending
  * the request, and once more when the transfer ends, before anything else can change errno and
  * before the connection can serve another transfer. Returning non-zero ends the transfer. A
@@ -218,6 +227,7 @@ static int on_progress(void *context, curl_off_t unused_1, curl_off_t unused_2, 
     (void)unused_3;
     (void)unused_4;
     transfer->last_errno = errno;
+    note_connection(transfer);
     if (transfer->is_sent && transfer->error_text[0] == '\0') {
         return 0;
     }
@@ -248,6 +258,8 @@ static CURLcode accept_missing(CURLcode code) {
 }
 
 #define SET(option, value) code = code != CURLE_OK ? code : curl_easy_setopt(easy, option, value)
+#define SET_FLAG(option, is_set, value)                                                            \
+    code = code != CURLE_OK ? code : set_flag(easy, option, &transfer->is_set, value)
 #define SET_IF_KNOWN(option, value)                                                                \
     code = code != CURLE_OK ? code : accept_missing(curl_easy_setopt(easy, option, value))
 
@@ -287,7 +299,6 @@ static CURLcode set_options(CURL *easy, struct transfer *transfer) {
     }
     SET_IF_KNOWN(CURLOPT_PROXY_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
     SET_IF_KNOWN(CURLOPT_ACCEPT_ENCODING, compat_has_gzip() ? "gzip" : NULL);
-    SET(CURLOPT_ERRORBUFFER, transfer->error_text);
     SET(CURLOPT_HEADERFUNCTION, on_header);
     SET(CURLOPT_HEADERDATA, transfer);
     SET(CURLOPT_WRITEFUNCTION, on_body);
@@ -325,6 +336,7 @@ static CURLcode ensure_handle(struct transfer *transfer) {
     transfer->is_fresh_set = false;
     transfer->is_forbid_set = false;
     transfer->is_timeout_extended = true;
+    transfer->has_connection = false;
     return CURLE_OK;
 }
 
@@ -352,23 +364,27 @@ CURLcode transfer_configure(struct transfer *transfer, const char *url) {
     CURLcode code = ensure_handle(transfer);
     CURL *easy = transfer->easy;
     SET(CURLOPT_URL, url);
-    return code != CURLE_OK ? code
-                            : set_flag(easy, CURLOPT_FORBID_REUSE, &transfer->is_forbid_set, false);
+    return code;
 }
 
 CURLcode transfer_set_connection(struct transfer *transfer, bool can_wait, bool is_fresh) {
     CURL *easy = transfer->easy;
-    CURLcode code = set_flag(easy, CURLOPT_PIPEWAIT, &transfer->is_pipewait_set, can_wait);
-    transfer->can_wait = can_wait;
-    transfer->hold = TRANSFER_GOES_ON;
-    transfer->local_port = 0;
-    if (code == CURLE_OK) {
-        code = set_flag(easy, CURLOPT_FRESH_CONNECT, &transfer->is_fresh_set, is_fresh);
+    CURLcode code = CURLE_OK;
+    if (transfer->has_connection) {
+        SET(CURLOPT_ERRORBUFFER, NULL);
     }
     if (transfer->is_timeout_extended) {
         SET(CURLOPT_CONNECTTIMEOUT_MS, (long)transfer->group->settings->connect_timeout_ms);
-        transfer->is_timeout_extended = false;
     }
+    transfer->has_connection = false;
+    transfer->is_timeout_extended = false;
+    transfer->can_wait = can_wait;
+    transfer->hold = TRANSFER_GOES_ON;
+    transfer->local_port = 0;
+    transfer->error_text[0] = '\0';
+    SET_FLAG(CURLOPT_FORBID_REUSE, is_forbid_set, false);
+    SET_FLAG(CURLOPT_PIPEWAIT, is_pipewait_set, can_wait);
+    SET_FLAG(CURLOPT_FRESH_CONNECT, is_fresh_set, is_fresh);
     return code;
 }
 
