@@ -20,7 +20,7 @@ bool call_check_arguments(const reply_client *client, const char *missing, int64
                   sequence_id);
         return false;
     }
-    return client_check_process(client, error) == REPLY_OK;
+    return gate_check_process(&client->gate, error) == REPLY_OK;
 }
 
 reply_result call_run(reply_client *client, const struct dispatch_functions *functions,
@@ -40,9 +40,13 @@ reply_result call_run(reply_client *client, const struct dispatch_functions *fun
                                                                  .functions = functions,
                                                                  .context = context},
                                          error);
-    if (session != NULL) {
+    if (session != NULL && gate_is_inherited(&client->gate)) {
+        /* The host's code has forked: the locks may be held, and the connections are the parent's.
+         */
+        dispatch_close(session, true);
+    } else if (session != NULL) {
         gate_remove_call(&client->gate, &gate_call);
+        client_return_session(client, session);
     }
-    client_return_session(client, session);
     return result;
 }

@@ -144,21 +144,13 @@ void reply_client_interrupt(reply_client *client) {
 
 /* ---- Setters ---- */
 
-reply_result client_check_process(const reply_client *client, reply_error *error) {
-    if (!gate_is_inherited(&client->gate)) {
-        return REPLY_OK;
-    }
-    return error_set(error, REPLY_ERROR_INVALID_ARGUMENT,
-                     "invalid client: created before fork; create a client in the child process");
-}
-
 /* Checks common to all setters. missing is the name of an argument that is NULL, or NULL. */
 static bool can_set(reply_client *client, const char *missing, reply_error *error) {
     if (client == NULL || missing != NULL) {
         error_set_null_argument(error, client == NULL ? "client" : missing);
         return false;
     }
-    if (client_check_process(client, error) != REPLY_OK) {
+    if (gate_check_process(&client->gate, error) != REPLY_OK) {
         return false;
     }
     pthread_mutex_lock(&client->lock);
@@ -349,9 +341,6 @@ struct dispatch_session *client_borrow_session(reply_client *client) {
 }
 
 void client_return_session(reply_client *client, struct dispatch_session *session) {
-    if (session == NULL) {
-        return;
-    }
     if (!dispatch_is_reusable(session)) {
         dispatch_close(session, false);
         return;

@@ -30,13 +30,10 @@ struct reply_client {
 reply_result client_create(const struct transport *transport, const char *api_key,
                            reply_client **client, reply_error *error);
 
-/* Returns REPLY_OK, or INVALID_ARGUMENT if the client was inherited through fork. */
-reply_result client_check_process(const reply_client *client, reply_error *error);
-
 /* Fixes the settings, and lends a session to a call. Returns NULL if out of memory. */
 struct dispatch_session *client_borrow_session(reply_client *client);
 
-/* Takes a session back for the next call, or closes it if it cannot serve one. NULL is allowed. */
+/* Takes a session back for the next call, or closes it if it cannot serve one. */
 void client_return_session(reply_client *client, struct dispatch_session *session);
 
 #endif

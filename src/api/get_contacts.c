@@ -43,10 +43,13 @@ static bool next(void *context, struct dispatch_request *request, reply_error *e
     return contact_id >= 1;
 }
 
-/* Decodes the contact in a 200 if it is the requested one: never act on the wrong person. */
-static reply_sequence_contact *read_contact(const struct contacts *contacts, int64_t contact_id,
-                                            const struct transport_response *response,
-                                            reply_error *error) {
+/* Decodes the contact in a response if it is the requested one: never act on the wrong person. */
+static enum dispatch_verdict decode(void *context, const struct dispatch_request *request,
+                                    const struct transport_response *response, void **result,
+                                    reply_error *error) {
+    const struct contacts *contacts = context;
+    const int64_t contact_id = contacts->contact_ids[request->index];
+    enum dispatch_verdict verdict = DISPATCH_ACCEPT;
     reply_sequence_contact *contact = NULL;
     contact_decode_response(response->body, response->body_length, response->content_type,
                             contacts->api_key, &contact, error);
@@ -56,37 +59,37 @@ static reply_sequence_contact *read_contact(const struct contacts *contacts, int
                   "invalid response: contact %" PRId64 " in sequence %" PRId64
                   " instead of contact %" PRId64 " in sequence %" PRId64 "; check the base URL",
                   contact->contact_id, contact->sequence_id, contact_id, contacts->sequence_id);
-        reply_sequence_contact_free(contact);
+        contact_discard(contact);
         contact = NULL;
+        verdict = DISPATCH_RETIRE;
     }
     if (contact == NULL) {
         response_add_details(response, contacts->api_key, clock_unix_seconds(), error);
     }
-    return contact;
+    *result = contact;
+    return verdict;
 }
 
-static bool finish(void *context, const struct dispatch_request *request,
-                   const struct transport_response *response, reply_error *error) {
+static bool deliver(void *context, size_t index, void *result, reply_error *error) {
     const struct contacts *contacts = context;
-    const int64_t contact_id = contacts->contact_ids[request->index];
-    reply_sequence_contact *contact = NULL;
-    if (response != NULL) {
-        contact = read_contact(contacts, contact_id, response, error);
+    if (result == NULL) {
+        error_prefix(error, "contact %" PRId64 " in sequence %" PRId64 ": ",
+                     contacts->contact_ids[index], contacts->sequence_id);
     }
-    if (contact == NULL) {
-        error_prefix(error, "contact %" PRId64 " in sequence %" PRId64 ": ", contact_id,
-                     contacts->sequence_id);
-    }
-    return contacts->on_contact(request->index, error->result, contact, error,
-                                contacts->user_data) == 0;
+    return contacts->on_contact(index, error->result, result, error, contacts->user_data) == 0;
 }
 
-static const struct dispatch_functions functions = {has_next, next, finish};
+static void discard(void *result) {
+    contact_discard(result);
+}
+
+static const struct dispatch_functions functions = {has_next, next, decode, deliver, discard};
 
 /* Outcome of a call for one contact. */
 struct one_contact {
     reply_sequence_contact **contact;
     reply_error *error;
+    bool is_delivered;
 };
 
 static int keep_contact(size_t index, reply_result result, reply_sequence_contact *contact,
@@ -96,6 +99,7 @@ static int keep_contact(size_t index, reply_result result, reply_sequence_contac
     (void)result;
     *one->contact = contact;
     *one->error = *error;
+    one->is_delivered = true;
     return 0;
 }
 
@@ -125,6 +129,9 @@ reply_result reply_get_sequence_contact(reply_client *client, int64_t sequence_i
                                 .on_contact = keep_contact,
                                 .user_data = &one};
     call_run(client, &functions, &contacts, ONE_CONTACT_TIMEOUT_MS, error_begin(&call_error, NULL));
+    if (!one.is_delivered) {
+        *error = call_error; /* in a child that the log function has forked */
+    }
     return error->result;
 }
 

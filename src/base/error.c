@@ -1,5 +1,4 @@
-/* error.c - the one home of reply_error: codes, sentences, first error wins. Nothing here
- * allocates. */
+/* error.c - filling of reply_error: result, message, quoting. Nothing here allocates. */
 #include "base/error.h"
 
 #include <stdarg.h>
@@ -7,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/process.h"
 #include "base/text.h"
 
 _Static_assert(sizeof(reply_error) == 1024, "bindings copy reply_error by its size");
@@ -69,6 +69,14 @@ reply_result error_set(reply_error *error, reply_result result, const char *form
 
 reply_result error_set_no_memory(reply_error *error) {
     return error_set(error, REPLY_ERROR_NO_MEMORY, "out of memory; free memory and try again");
+}
+
+reply_result error_set_exhausted(reply_error *error) {
+    if (process_has_free_descriptors(4)) {
+        return error_set_no_memory(error);
+    }
+    return error_set(error, REPLY_ERROR_NO_MEMORY,
+                     "out of file descriptors; close files or raise the limit");
 }
 
 reply_result error_set_null_argument(reply_error *error, const char *name) {

@@ -20,6 +20,9 @@ reply_result error_set(reply_error *error, reply_result result, const char *form
 /* Sets NO_MEMORY. */
 reply_result error_set_no_memory(reply_error *error);
 
+/* Sets NO_MEMORY, and says whether the process has run out of memory or of file descriptors. */
+reply_result error_set_exhausted(reply_error *error);
+
 /* Sets INVALID_ARGUMENT for an argument of this name that is NULL. */
 reply_result error_set_null_argument(reply_error *error, const char *name);
 

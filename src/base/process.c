@@ -1,7 +1,14 @@
 /* process.c - process-wide state: a lock that is safe across fork, and a fork counter. */
 #include "base/process.h"
 
+#include <errno.h>
 #include <pthread.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#ifndef SOCK_CLOEXEC
+#define SOCK_CLOEXEC 0
+#endif
 
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static bool is_registered = false;
@@ -38,4 +45,21 @@ void process_unlock(void) {
 
 unsigned process_fork_count(void) {
     return fork_count;
+}
+
+bool process_has_free_descriptors(int count) {
+    int opened[8];
+    int opened_count = 0;
+    while (opened_count < count) {
+        const int descriptor = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        if (descriptor < 0) {
+            break;
+        }
+        opened[opened_count++] = descriptor;
+    }
+    const bool is_exhausted = opened_count < count && (errno == EMFILE || errno == ENFILE);
+    while (opened_count > 0) {
+        close(opened[--opened_count]);
+    }
+    return !is_exhausted;
 }

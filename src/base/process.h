@@ -14,4 +14,7 @@ void process_unlock(void);
 /* Returns the number of forks between this process and the one that loaded the library. */
 unsigned process_fork_count(void);
 
+/* Returns true if the process can open so many more file descriptors, at most 8. */
+bool process_has_free_descriptors(int count);
+
 #endif

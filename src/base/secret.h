@@ -4,6 +4,9 @@
 
 #include <stddef.h>
 
+/* Overwrites size bytes, in a way that a compiler keeps. */
+void secret_overwrite(void *memory, size_t size);
+
 /* Overwrites size bytes and frees them. memory may be NULL if size is 0. */
 void secret_free(void *memory, size_t size);
 

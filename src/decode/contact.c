@@ -11,10 +11,12 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/secret.h"
 #include "base/text.h"
 #include "decode/datetime.h"
 #include "decode/json.h"
 #include "decode/locked_cjson.h"
+#include "decode/problem.h"
 
 _Static_assert(sizeof(reply_contact_status) == 4, "bindings read enums as 4 bytes");
 _Static_assert(sizeof(reply_contact_sub_status) == 4, "bindings read enums as 4 bytes");
@@ -197,7 +199,7 @@ static bool unescape(const struct json_value *string, char *target) {
         return false;
     }
     strcpy(target, item->valuestring);
-    cJSON_Delete(item);
+    locked_cjson_free(item);
     return true;
 }
 
@@ -317,7 +319,7 @@ static size_t find_escaped_field(struct members *members, const struct json_valu
         return FIELD_COUNT;
     }
     const size_t index = find_field(members, item->valuestring, strlen(item->valuestring));
-    cJSON_Delete(item);
+    locked_cjson_free(item);
     return index;
 }
 
@@ -360,21 +362,32 @@ static bool find_members(const char *json, size_t length, struct members *member
 /* ---- A contact ---- */
 
 /* One block contains the contact, the text and the strings. */
+struct block {
+    size_t size;
+    reply_sequence_contact contact;
+};
+
+static struct block *block_of(reply_sequence_contact *contact) {
+    return (struct block *)((char *)contact - offsetof(struct block, contact));
+}
+
 static bool allocate_contact(struct output *output, const struct json_document *document,
                              const struct members *members) {
-    size_t size = sizeof(reply_sequence_contact) + document->length + 1;
+    size_t size = sizeof(struct block) + document->length + 1;
     for (size_t i = 0; i < FIELD_COUNT; i++) {
         size += members->values[i].length; /* the NUL replaces the quotes */
     }
     /* The values are parts of the text, so the sum cannot wrap if the text fits twice. With 32
      * bits, 2 GiB do not fit. */
-    reply_sequence_contact *contact =
-        document->length <= (SIZE_MAX - sizeof *contact - 1) / 2 ? calloc(1, size) : NULL;
-    if (contact == NULL) {
+    struct block *block =
+        document->length <= (SIZE_MAX - sizeof *block - 1) / 2 ? calloc(1, size) : NULL;
+    if (block == NULL) {
         error_set_no_memory(output->error);
         return false;
     }
-    char *text = (char *)(contact + 1);
+    reply_sequence_contact *contact = &block->contact;
+    char *text = (char *)(block + 1);
+    block->size = size;
     memcpy(text, document->text, document->length);
     contact->json = text;
     contact->json_length = document->length;
@@ -410,36 +423,74 @@ reply_result contact_decode(const char *json, size_t length, reply_sequence_cont
         return error->result;
     }
     if (!read_fields(&output, &members)) {
-        reply_sequence_contact_free(output.contact);
+        contact_discard(output.contact);
         return error->result;
     }
     *contact = output.contact;
     return REPLY_OK;
 }
 
-/* The body probably comes from a captive portal or a proxy. It is quoted only because it is not an
- * object, which could be a contact's data. */
+/* Says what a body that is not an object starts with. It is not quoted, because it may contain a
+ * person's data. */
+static const char *describe_start(const char *body, size_t length) {
+    static const struct {
+        const char *start;
+        const char *description;
+    } starts[] = {
+        {"[", "an array"}, {"\"", "a string"}, {"<!doctype html", "HTML"}, {"<html", "HTML"},
+        {"<?xml", "XML"},  {"<", "markup"},    {")]}'", "a )]}' prefix"},  {"null", "null"},
+    };
+    const size_t start = json_find_start(body, length);
+    body += start;
+    length -= start;
+    if (length == 0) {
+        return "nothing";
+    }
+    for (size_t i = 0; i < sizeof starts / sizeof *starts; i++) {
+        const size_t start_length = strlen(starts[i].start);
+        if (start_length <= length &&
+            text_equals_ignoring_case(body, starts[i].start, start_length)) {
+            return starts[i].description;
+        }
+    }
+    const unsigned char first = (unsigned char)body[0];
+    return first >= 0x20 && first < 0x7F ? "text" : "binary data";
+}
+
+/* The body probably comes from a captive portal or a proxy. */
 static reply_result reject_body(const char *body, size_t length, const char *content_type,
                                 const char *key, reply_error *error) {
     const char *type = content_type != NULL ? content_type : "none";
     char quoted_type[64];
-    char start[64];
     error_quote(quoted_type, sizeof quoted_type, type, strlen(type), key);
-    error_quote(start, sizeof start, body, length, key);
     return error_set(error, REPLY_ERROR_INVALID_RESPONSE,
-                     "invalid response: HTTP 200 without a contact (Content-Type %s, starts with "
-                     "\"%s\"); check the base URL, and the network for a captive portal or a proxy",
-                     quoted_type, start);
+                     "invalid response: HTTP 200 without a contact (Content-Type %s, %zu bytes, "
+                     "starts with %s); check the base URL, and the network for a captive portal or "
+                     "a proxy",
+                     quoted_type, length, describe_start(body, length));
+}
+
+/* A service that reports a problem with status 200 still tells its code. */
+static void keep_problem_code(const char *body, size_t length, const char *key,
+                              reply_error *error) {
+    struct problem problem;
+    problem_decode(body, length, key, &problem);
+    memcpy(error->problem_code, problem.code, sizeof error->problem_code);
 }
 
 reply_result contact_decode_response(const char *body, size_t length, const char *content_type,
                                      const char *key, reply_sequence_contact **contact,
                                      reply_error *error) {
     *contact = NULL;
-    if (length == 0 || !json_is_object(body, length)) {
+    body = length > 0 ? body : ""; /* an offset to NULL is undefined, even 0 */
+    const size_t start = json_find_start(body, length);
+    if (start == length || body[start] != '{') {
         return reject_body(body, length, content_type, key, error);
     }
-    return contact_decode(body, length, contact, error);
+    if (contact_decode(body, length, contact, error) == REPLY_ERROR_INVALID_RESPONSE) {
+        keep_problem_code(body, length, key, error);
+    }
+    return error->result;
 }
 
 reply_result reply_decode_sequence_contact(const char *json, size_t length,
@@ -456,5 +507,14 @@ reply_result reply_decode_sequence_contact(const char *json, size_t length,
 }
 
 void reply_sequence_contact_free(reply_sequence_contact *contact) {
-    free(contact);
+    if (contact != NULL) {
+        free(block_of(contact));
+    }
+}
+
+void contact_discard(reply_sequence_contact *contact) {
+    if (contact != NULL) {
+        struct block *block = block_of(contact);
+        secret_free(block, block->size);
+    }
 }

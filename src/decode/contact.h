@@ -12,10 +12,15 @@ reply_result contact_decode(const char *json, size_t length, reply_sequence_cont
                             reply_error *error);
 
 /* Decodes the body of a response with status 200 like contact_decode. A body that does not start as
- * an object is rejected with a message about the response instead of a contact. The body may be
- * NULL if length is 0; content_type and key may be NULL. Removes the key from the message. */
+ * an object is rejected with a message about the response instead of a contact. Of an object that
+ * is rejected, a problem document's code is kept. The body may be NULL if length is 0; content_type
+ * and key may be NULL. Removes the key from the error. */
 reply_result contact_decode_response(const char *body, size_t length, const char *content_type,
                                      const char *key, reply_sequence_contact **contact,
                                      reply_error *error);
+
+/* Frees a contact that is not delivered, which may be NULL, overwritten: a server may repeat the
+ * key. */
+void contact_discard(reply_sequence_contact *contact);
 
 #endif

@@ -21,7 +21,7 @@ struct json_value {
     const char *text;
     size_t length;
     bool has_escape; /* a string with a backslash */
-    bool is_text;    /* a string that contains neither \u0000 nor a lone surrogate */
+    bool is_text;    /* no string in it, itself included, contains \u0000 or a lone surrogate */
     bool is_integer; /* a number of digits only, with an optional minus sign */
 };
 
@@ -50,8 +50,8 @@ enum { JSON_MAX_DEPTH = 512 };
 bool json_scan(const char *text, size_t length, json_member_fn on_member, void *context,
                struct json_document *document, struct json_fault *fault);
 
-/* Returns true if the first byte after a byte-order mark and white space starts an object. The rest
- * is not scanned. */
-bool json_is_object(const char *text, size_t length);
+/* Returns the index of the first byte after a byte-order mark and white space; length if there is
+ * none. */
+size_t json_find_start(const char *text, size_t length);
 
 #endif

@@ -27,6 +27,7 @@ struct dispatch_session {
     struct transport_session *connections;
     struct dispatch_session *next; /* for a list of its owner */
     struct slot *slots;
+    struct delivery *deliveries; /* room for all that can be queued at once */
     int32_t slot_count;
 };
 
@@ -47,20 +48,32 @@ struct dispatch_request {
     char *path; /* path and query to append to the base URL; there is room for REQUEST_PATH_SIZE */
 };
 
+/* What decode tells of a response. */
+enum dispatch_verdict {
+    DISPATCH_ACCEPT,
+    DISPATCH_RETIRE /* the response is not for the request: its connection is out of step */
+};
+
 /* What a call brings. All functions are called on the calling thread. */
 struct dispatch_functions {
     /* Returns true if there is another request to send now. */
     bool (*has_next)(const void *context);
 
-    /* Writes the next request. Returns false with error set if its item cannot be sent: finish then
-     * receives that error. */
+    /* Writes the next request. Returns false with error set if its item cannot be sent: that error
+     * is then delivered. */
     bool (*next)(void *context, struct dispatch_request *request, reply_error *error);
 
-    /* Receives the outcome of a request: a 200 if error->result is REPLY_OK, else an error and a
-     * NULL response. May change the error, which is a copy, with its attempts set. Returns false to
-     * stop the call. */
-    bool (*finish)(void *context, const struct dispatch_request *request,
-                   const struct transport_response *response, reply_error *error);
+    /* Decodes a response with status 200 into *result, or sets error, as soon as it has arrived. */
+    enum dispatch_verdict (*decode)(void *context, const struct dispatch_request *request,
+                                    const struct transport_response *response, void **result,
+                                    reply_error *error);
+
+    /* Delivers the result of decode, which it takes over, or an error and a NULL result. It may
+     * change the error. Runs the host's code. Returns false to stop the call. */
+    bool (*deliver)(void *context, size_t index, void *result, reply_error *error);
+
+    /* Frees a result that is not delivered. */
+    void (*discard)(void *result);
 };
 
 struct dispatch_call {
@@ -72,9 +85,10 @@ struct dispatch_call {
     void *context;
 };
 
-/* Sends the requests of a call and hands each over once, unless the call is stopped. Returns
- * REPLY_OK, or the error that ended the call; the requests that it left unsent are handed over with
- * that error. */
+/* Sends the requests of a call and delivers each outcome once, in the order of completion, unless
+ * the call is stopped. Returns REPLY_OK, or the error that ended the call; the requests that it
+ * left unsent are delivered with that error. In a child that the host's code has forked, returns
+ * INVALID_ARGUMENT at once. */
 reply_result dispatch(const struct dispatch_call *call, reply_error *error);
 
 #endif

@@ -2,6 +2,7 @@
  * count, and the list of the calls in progress. */
 #include "dispatch/gate.h"
 
+#include "base/error.h"
 #include "base/process.h"
 
 bool gate_init(struct gate *gate) {
@@ -20,6 +21,14 @@ void gate_destroy(struct gate *gate) {
 
 bool gate_is_inherited(const struct gate *gate) {
     return gate->fork_count != process_fork_count();
+}
+
+reply_result gate_check_process(const struct gate *gate, reply_error *error) {
+    if (!gate_is_inherited(gate)) {
+        return REPLY_OK;
+    }
+    return error_set(error, REPLY_ERROR_INVALID_ARGUMENT,
+                     "invalid client: created before fork; create a client in the child process");
 }
 
 void gate_begin_call(struct gate *gate, struct gate_call *call) {
@@ -56,25 +65,33 @@ int64_t gate_read(struct gate *gate, const struct gate_call *call, bool *is_inte
     return opens_ms;
 }
 
-int64_t gate_close(struct gate *gate, int64_t until_ms) {
+/* Wakes the calls in progress but one. Waking under the lock keeps each session open until it has
+ * been woken. */
+static void wake_calls(const struct gate *gate, const struct gate_call *except) {
+    for (struct gate_call *call = gate->calls; call != NULL; call = call->next) {
+        if (call != except) {
+            call->transport->wake(call->session);
+        }
+    }
+}
+
+int64_t gate_close(struct gate *gate, const struct gate_call *closer, int64_t until_ms) {
     pthread_mutex_lock(&gate->lock);
     if (gate->opens_ms < until_ms) {
         gate->opens_ms = until_ms;
+        wake_calls(gate, closer);
     }
     const int64_t opens_ms = gate->opens_ms;
     pthread_mutex_unlock(&gate->lock);
     return opens_ms;
 }
 
-/* Waking under the lock keeps each session open until it has been woken. */
 void gate_interrupt(struct gate *gate) {
     if (gate_is_inherited(gate)) {
         return;
     }
     pthread_mutex_lock(&gate->lock);
     gate->interrupt_count++;
-    for (struct gate_call *call = gate->calls; call != NULL; call = call->next) {
-        call->transport->wake(call->session);
-    }
+    wake_calls(gate, NULL);
     pthread_mutex_unlock(&gate->lock);
 }

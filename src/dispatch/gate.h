@@ -35,6 +35,9 @@ void gate_destroy(struct gate *gate);
 /* Returns true if this process inherited the gate through fork. */
 bool gate_is_inherited(const struct gate *gate);
 
+/* Returns REPLY_OK, or sets INVALID_ARGUMENT if this process inherited the gate through fork. */
+reply_result gate_check_process(const struct gate *gate, reply_error *error);
+
 /* Begins a call: notes the interrupt count. */
 void gate_begin_call(struct gate *gate, struct gate_call *call);
 
@@ -49,9 +52,9 @@ void gate_remove_call(struct gate *gate, const struct gate_call *call);
  * interrupt has come since the call began. */
 int64_t gate_read(struct gate *gate, const struct gate_call *call, bool *is_interrupted);
 
-/* Closes the gate until a time, unless it stays closed for longer. Returns the time at which it
- * opens. */
-int64_t gate_close(struct gate *gate, int64_t until_ms);
+/* Closes the gate until a time, unless it stays closed for longer, and wakes the calls in progress
+ * other than the one given. Returns the time at which the gate opens. */
+int64_t gate_close(struct gate *gate, const struct gate_call *closer, int64_t until_ms);
 
 /* Interrupts the calls in progress. Does nothing if the gate is inherited. Any thread may call it.
  */

@@ -39,6 +39,8 @@ static const struct status_row {
     {500, 500, REPLY_ERROR_SERVER, true, "the service failed", "retry later"},
     {502, 504, REPLY_ERROR_SERVER, true, "the service failed", "retry later"},
     {500, 599, REPLY_ERROR_SERVER, false, "the service failed", "retry later"},
+    {304, 304, REPLY_ERROR_HTTP, false, "the response is not modified and has no contact",
+     "remove added headers such as If-None-Match"},
     {300, 399, REPLY_ERROR_HTTP, false,
      "the service redirects; redirects are not followed, because that could send the API key to "
      "another host",
@@ -49,18 +51,21 @@ static const struct status_row {
 
 /* One row per failure of the transport. */
 static const struct failure_row {
-    bool is_retryable;
     const char *reason;
     const char *advice;
 } failure_rows[] = {
-    [REPLY_ERROR_NETWORK] = {true, "connection failed",
-                             "check the network, the proxy and the base URL"},
-    [REPLY_ERROR_TLS] =
-        {false, "TLS connection failed",
-         "check the CA file or the system's certificates, the clock and the base URL"},
-    [REPLY_ERROR_TIMEOUT] = {true, "attempt timed out", "retry later or set longer timeouts"},
-    [REPLY_ERROR_RESPONSE_TOO_LARGE] = {false, "response too large", "check the base URL"},
+    [REPLY_ERROR_NETWORK] = {"connection failed", "check the network, the proxy and the base URL"},
+    [REPLY_ERROR_TLS] = {"TLS connection failed", "check the CA file or the system's certificates, "
+                                                  "the clock and the base URL"},
+    [REPLY_ERROR_TIMEOUT] = {"attempt timed out", "retry later or set longer timeouts"},
+    [REPLY_ERROR_RESPONSE_TOO_LARGE] = {"response too large", "check the base URL"},
+    [REPLY_ERROR_INVALID_RESPONSE] = {"invalid response: HTTP 200 with a body that cannot be "
+                                      "decompressed",
+                                      "check the base URL"},
 };
+
+static const struct failure_row handshake_row = {
+    "TLS handshake failed", "check the network, the proxy and the base URL, or retry later"};
 
 /* ---- Reading ---- */
 
@@ -75,7 +80,9 @@ static bool read_status(const struct transport_response *response, const char *k
     problem_decode(response->body, response->body_length, key, &problem);
     memcpy(error->problem_code, problem.code, sizeof error->problem_code);
     if (error->retry_after_ms >= 0) {
-        snprintf(wait, sizeof wait, " (the service asks to wait %" PRId64 " s)",
+        /* The service may have asked for more than the maximum. */
+        snprintf(wait, sizeof wait, " (the service asks to wait %s%" PRId64 " s)",
+                 error->retry_after_ms < RETRY_MAX_AFTER_MS ? "" : "at least ",
                  error->retry_after_ms / 1000);
     }
     error_set(error, row->result, "HTTP %" PRId32 ": %s%s%s%s; %s%s", response->http_status,
@@ -84,13 +91,16 @@ static bool read_status(const struct transport_response *response, const char *k
     return row->is_retryable;
 }
 
-static bool read_failure(const struct transport_response *response, size_t max_body_size,
+static void read_failure(const struct transport_response *response, size_t max_body_size,
                          const char *key, reply_error *error) {
-    const struct failure_row *row = &failure_rows[response->failure];
+    const struct failure_row *row = response->failure == REPLY_ERROR_TLS && response->is_transient
+                                        ? &handshake_row
+                                        : &failure_rows[response->failure];
     char detail[256];
     if (response->failure == REPLY_ERROR_NO_MEMORY) {
-        error_set_no_memory(error);
-        return false;
+        error_set(error, REPLY_ERROR_NO_MEMORY, "out of %s; free %s and try again",
+                  response->failure_text, response->failure_text);
+        return;
     }
     if (response->failure == REPLY_ERROR_RESPONSE_TOO_LARGE && response->failure_text[0] == '\0') {
         snprintf(detail, sizeof detail, "over %zu MiB, or over 256 KiB of headers",
@@ -101,7 +111,6 @@ static bool read_failure(const struct transport_response *response, size_t max_b
     }
     error_set(error, response->failure, "%s%s%s; %s", row->reason, detail[0] != '\0' ? ": " : "",
               detail, row->advice);
-    return row->is_retryable;
 }
 
 void response_add_details(const struct transport_response *response, const char *key,
@@ -124,7 +133,8 @@ struct retry_outcome response_read(const struct transport_response *response, si
     }
     response_add_details(response, key, host_unix_seconds, error);
     if (response->failure != REPLY_OK) {
-        outcome.is_retryable = read_failure(response, max_body_size, key, error);
+        read_failure(response, max_body_size, key, error);
+        outcome.is_retryable = response->is_transient;
     } else {
         outcome.is_retryable = read_status(response, key, error);
         outcome.retry_after_ms = error->retry_after_ms;

@@ -20,6 +20,13 @@ bool compat_can_reuse_handle(void);
  * long. Older ones report CURLE_OUT_OF_MEMORY. */
 bool compat_is_too_large(CURLcode code);
 
+/* Returns true if libcurl can read gzip; if it has TLS. */
+bool compat_has_gzip(void);
+bool compat_has_tls(void);
+
+/* Returns true if libcurl takes unread bytes on an idle HTTP/1 connection for the next response. */
+bool compat_reads_unread_bytes(void);
+
 /* Sets the options that only some versions have. */
 CURLcode compat_configure(CURL *easy);
 

@@ -16,10 +16,10 @@
 
 struct transport_session {
     CURLM *multi;
-    bool is_broken; /* libcurl failed: no transfer waits for a connection, and no other call is
-                       served */
-    const struct transport_settings *settings;
-    struct curl_slist *headers; /* over the settings' lines, not copies: they hold the key */
+    bool is_broken;    /* libcurl failed: no transfer waits for a connection, and no other call is
+                          served */
+    CURLMcode failure; /* of libcurl's loop itself, from which every transfer ends */
+    struct transfer_group group;
     int32_t slot_count;
     struct transfer transfers[];
 };
@@ -41,7 +41,8 @@ static void free_session(struct transport_session *session) {
     for (int32_t i = 0; i < session->slot_count; i++) {
         transfer_free_buffers(&session->transfers[i]);
     }
-    free(session->headers);
+    connection_free_list(session->group.connections);
+    free(session->group.headers);
     free(session);
 }
 
@@ -52,10 +53,13 @@ static struct transport_session *open_session(const struct transport_settings *s
     if (session == NULL) {
         return NULL;
     }
-    session->settings = settings;
     session->slot_count = slot_count;
-    session->headers = list_headers(settings);
-    session->multi = session->headers != NULL ? curl_multi_init() : NULL;
+    session->group.settings = settings;
+    session->group.headers = list_headers(settings);
+    for (int32_t i = 0; i < slot_count; i++) {
+        session->transfers[i].group = &session->group;
+    }
+    session->multi = session->group.headers != NULL ? curl_multi_init() : NULL;
     /* Without free file descriptors libcurl makes a handle that cannot be woken, so that no
      * interrupt would reach it. */
     if (session->multi == NULL || curl_multi_wakeup(session->multi) != CURLM_OK) {
@@ -85,19 +89,84 @@ static void wake(struct transport_session *session) {
     curl_multi_wakeup(session->multi);
 }
 
+/* ---- Connections ---- */
+
+static bool has_user(struct transport_session *session, const struct connection *connection) {
+    for (int32_t i = 0; i < session->slot_count; i++) {
+        struct transfer *transfer = &session->transfers[i];
+        if (transfer->is_added && transfer_local_port(transfer) == connection->local_port) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Shuts down each retired connection on which no transfer is in flight any more. */
+static void shut_down_retired(struct transport_session *session) {
+    for (struct connection *connection = session->group.connections; connection != NULL;
+         connection = connection->next) {
+        if (connection->state == CONNECTION_RETIRED && !has_user(session, connection)) {
+            connection_shut_down(connection);
+        }
+    }
+}
+
+static void retire_connection(struct transport_session *session, struct transfer *transfer) {
+    struct connection *connection =
+        connection_find(session->group.connections, transfer_local_port(transfer));
+    if (connection != NULL && connection->state == CONNECTION_GOOD) {
+        connection->state = CONNECTION_RETIRED;
+    }
+}
+
+static void retire(struct transport_session *session, int32_t slot) {
+    retire_connection(session, &session->transfers[slot]);
+    shut_down_retired(session);
+}
+
+/* Returns true if a new transfer could get onto a connection that is retired. */
+static bool has_retired(const struct transport_session *session) {
+    for (const struct connection *connection = session->group.connections; connection != NULL;
+         connection = connection->next) {
+        if (connection->state == CONNECTION_RETIRED && !connection->is_http1) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* ---- Starting and cancelling ---- */
 
 /* Adds a transfer to the multi handle. It may wait for a connection that another transfer opens,
  * except over plain http, where no connection carries two, and after a failure. */
-static CURLcode add(const struct transport_session *session, struct transfer *transfer) {
-    CURLcode code = transfer_set_can_wait(transfer, transfer->is_https && !session->is_broken);
+static void add(const struct transport_session *session, struct transfer *transfer) {
+    const bool is_fresh = has_retired(session);
+    CURLcode code = transfer_set_connection(
+        transfer, transfer->is_https && !session->is_broken && !is_fresh, is_fresh);
     if (code == CURLE_OK) {
         const CURLMcode multi_code = curl_multi_add_handle(session->multi, transfer->easy);
         code = multi_code == CURLM_OK              ? CURLE_OK
                : multi_code == CURLM_OUT_OF_MEMORY ? CURLE_OUT_OF_MEMORY
                                                    : CURLE_FAILED_INIT;
     }
-    return code;
+    transfer->start_failure = code;
+    transfer->is_added = code == CURLE_OK;
+}
+
+/* Returns false if libcurl does not give the handle back. */
+static bool remove_from_multi(struct transport_session *session, struct transfer *transfer) {
+    const bool is_removed =
+        !transfer->is_added || curl_multi_remove_handle(session->multi, transfer->easy) == CURLM_OK;
+    transfer->is_added = false;
+    return is_removed;
+}
+
+/* Starts the time that a transfer has for its connection. All timers are paused between waits. */
+static void start_connect_timer(struct transfer *transfer, int64_t now) {
+    transfer->connect_started_ms = now;
+    timer_start(&transfer->connect_timer, now, transfer->group->settings->connect_timeout_ms,
+                INT64_MAX);
+    timer_pause(&transfer->connect_timer, now);
 }
 
 static void start(struct transport_session *session, int32_t slot,
@@ -107,108 +176,154 @@ static void start(struct transport_session *session, int32_t slot,
     transfer_reset(transfer, request);
     timer_start(&transfer->timer, now, request->timeout_ms, request->deadline_ms);
     timer_pause(&transfer->timer, now);
-    transfer->start_failure =
-        transfer_configure(transfer, session->settings, session->headers, request->url);
+    start_connect_timer(transfer, now);
+    transfer->start_failure = transfer_configure(transfer, request->url);
     if (transfer->start_failure == CURLE_OK) {
-        transfer->start_failure = add(session, transfer);
+        add(session, transfer);
     }
     transfer->is_in_flight = true;
 }
 
 static void cancel(struct transport_session *session, int32_t slot) {
     struct transfer *transfer = &session->transfers[slot];
-    if (transfer->start_failure == CURLE_OK) {
-        curl_multi_remove_handle(session->multi, transfer->easy);
-    }
-    if (!compat_can_reuse_handle()) {
+    session->group.hold_count -= transfer->holds_others ? 1 : 0;
+    transfer->holds_others = false;
+    if (!remove_from_multi(session, transfer) || !compat_can_reuse_handle()) {
         curl_easy_cleanup(transfer->easy);
         transfer->easy = NULL;
     }
     transfer->is_in_flight = false;
+    shut_down_retired(session);
+}
+
+static bool recall(struct transport_session *session, int32_t slot) {
+    if (transfer_is_sent(&session->transfers[slot])) {
+        return false;
+    }
+    cancel(session, slot);
+    return true;
 }
 
 /* If a connection fails, libcurl lets the transfers waiting for it try in turn, each with the full
  * connect timeout. Restarts them so that each opens its own. */
 static void end_waiting(struct transport_session *session) {
+    const int64_t now = clock_now_ms();
     session->is_broken = true;
     for (int32_t i = 0; i < session->slot_count; i++) {
         struct transfer *transfer = &session->transfers[i];
         if (transfer_is_waiting(transfer)) {
-            curl_multi_remove_handle(session->multi, transfer->easy);
-            transfer->start_failure = add(session, transfer);
+            remove_from_multi(session, transfer);
+            start_connect_timer(transfer, now);
+            add(session, transfer);
         }
     }
 }
 
 /* ---- Ending ---- */
 
-/* Frees the slot of a transfer that libcurl has ended with a code, and describes its outcome. */
+/* Frees the slot of a transfer that has ended with a code, and describes its outcome. */
 static int32_t finish(struct transport_session *session, int32_t slot, CURLcode code,
-                      struct transport_response *response) {
+                      bool is_connection_bad, struct transport_response *response) {
+    transfer_note_connection(&session->transfers[slot]);
     transfer_describe(&session->transfers[slot], code, response);
     cancel(session, slot);
-    /* CURLE_WRITE_ERROR comes from the transfer's own limits, not from the connection. */
-    if (code != CURLE_OK && code != CURLE_WRITE_ERROR) {
+    if (is_connection_bad) {
         end_waiting(session);
     }
     return slot;
 }
 
-/* Ends a transfer that libcurl has finished, or that could not start. Returns its slot, or -1 if
- * there is none. */
+/* CURLE_WRITE_ERROR comes from the transfer's own limits, not from the connection. */
+static int32_t finish_with(struct transport_session *session, int32_t slot, CURLcode code,
+                           struct transport_response *response) {
+    return finish(session, slot, code, code != CURLE_OK && code != CURLE_WRITE_ERROR, response);
+}
+
+/* Ends a transfer whose time is over. If nothing has arrived in the session since it started, or if
+ * only the deadline has ended it, no later request can trust its connection. */
+static int32_t finish_overdue(struct transport_session *session, int32_t slot, int64_t now,
+                              struct transport_response *response) {
+    struct transfer *transfer = &session->transfers[slot];
+    if (transfer->arrival_count == session->group.arrival_count ||
+        transfer->timer.deadline_ms <= now) {
+        retire_connection(session, transfer);
+    }
+    return finish(session, slot, CURLE_OPERATION_TIMEDOUT, !transfer_is_sent(transfer), response);
+}
+
+/* Ends a transfer after libcurl's loop itself has failed. */
+static int32_t give_up(struct transport_session *session, int32_t slot,
+                       struct transport_response *response) {
+    const reply_result result =
+        session->failure == CURLM_OUT_OF_MEMORY ? REPLY_ERROR_NO_MEMORY : REPLY_ERROR_NETWORK;
+    transfer_describe_failure(
+        response, result, CURLE_OK,
+        result == REPLY_ERROR_NO_MEMORY ? "memory" : curl_multi_strerror(session->failure));
+    response->is_transient = result == REPLY_ERROR_NETWORK;
+    cancel(session, slot);
+    return slot;
+}
+
+/* Returns true if libcurl has ended a transfer that goes on: one that must not be sent now, must
+ * not be sent on the connection that libcurl chose, or is connecting and has time left, because
+ * libcurl counts the host's time. */
+static bool goes_on(struct transfer *transfer, CURLcode code) {
+    return (code == CURLE_ABORTED_BY_CALLBACK && transfer->hold != TRANSFER_GOES_ON) ||
+           (code == CURLE_OPERATION_TIMEDOUT && !transfer_is_sent(transfer) &&
+            transfer_left_ms(transfer, clock_now_ms()) > 0);
+}
+
+static void restart(struct transport_session *session, struct transfer *transfer) {
+    remove_from_multi(session, transfer);
+    if (transfer->hold != TRANSFER_IS_HELD) {
+        add(session, transfer);
+    }
+}
+
+static struct transfer *find_transfer(struct transport_session *session, const CURL *easy) {
+    struct transfer *transfer = session->transfers;
+    while (transfer->easy != easy) {
+        transfer++;
+    }
+    return transfer;
+}
+
+/* Ends the next transfer that libcurl has finished. Returns its slot, or -1 if there is none. */
 static int32_t end_finished(struct transport_session *session,
                             struct transport_response *response) {
     int messages_left = 0;
-    for (int32_t i = 0; i < session->slot_count; i++) {
-        const struct transfer *transfer = &session->transfers[i];
-        if (transfer->is_in_flight && transfer->start_failure != CURLE_OK) {
-            return finish(session, i, transfer->start_failure, response);
-        }
-    }
     const CURLMsg *message = curl_multi_info_read(session->multi, &messages_left);
-    for (int32_t i = 0; message != NULL && i < session->slot_count; i++) {
-        if (message->easy_handle == session->transfers[i].easy) {
-            return finish(session, i, message->data.result, response);
+    while (message != NULL) {
+        struct transfer *transfer = find_transfer(session, message->easy_handle);
+        if (!goes_on(transfer, message->data.result)) {
+            return finish_with(session, (int32_t)(transfer - session->transfers),
+                               message->data.result, response);
         }
+        restart(session, transfer);
+        message = curl_multi_info_read(session->multi, &messages_left);
     }
     return -1;
 }
 
-/* Ends one transfer after libcurl's loop itself has failed, so that each ends in turn. Returns its
- * slot. If no transfer is left, sleeps briefly to avoid a busy loop, and returns -1. */
-static int32_t give_up(struct transport_session *session, CURLMcode code,
-                       struct transport_response *response) {
-    session->is_broken = true;
-    for (int32_t i = 0; i < session->slot_count; i++) {
-        if (session->transfers[i].is_in_flight) {
-            transfer_describe_failure(
-                response, code == CURLM_OUT_OF_MEMORY ? REPLY_ERROR_NO_MEMORY : REPLY_ERROR_NETWORK,
-                CURLE_OK, curl_multi_strerror(code));
-            cancel(session, i);
-            return i;
-        }
+static int32_t collect(struct transport_session *session, struct transport_response *response) {
+    const int32_t slot = session->failure == CURLM_OK ? end_finished(session, response) : -1;
+    if (slot >= 0) {
+        return slot;
     }
-    nanosleep(&(struct timespec){.tv_nsec = 10000000}, NULL);
-    return -1;
-}
-
-/* Ends a transfer whose time is over. If there is none, returns -1 and shortens *timeout_ms to the
- * end of the next one. libcurl's own timeout is not used: it discards what has arrived in the
- * meantime, and does not run while a transfer waits for another's connection. */
-static int32_t end_overdue(struct transport_session *session, int64_t *timeout_ms,
-                           struct transport_response *response) {
     const int64_t now = clock_now_ms();
     for (int32_t i = 0; i < session->slot_count; i++) {
-        const struct transfer *transfer = &session->transfers[i];
+        struct transfer *transfer = &session->transfers[i];
         if (!transfer->is_in_flight) {
             continue;
         }
-        const int64_t left_ms = timer_left_ms(&transfer->timer, now);
-        if (left_ms <= 0) {
-            return finish(session, i, CURLE_OPERATION_TIMEDOUT, response);
+        if (session->failure != CURLM_OK) {
+            return give_up(session, i, response);
         }
-        if (*timeout_ms < 0 || left_ms < *timeout_ms) {
-            *timeout_ms = left_ms;
+        if (transfer->start_failure != CURLE_OK) {
+            return finish_with(session, i, transfer->start_failure, response);
+        }
+        if (transfer_left_ms(transfer, now) <= 0) {
+            return finish_overdue(session, i, now, response);
         }
     }
     return -1;
@@ -216,47 +331,98 @@ static int32_t end_overdue(struct transport_session *session, int64_t *timeout_m
 
 /* ---- Waiting ---- */
 
-/* Lets libcurl do what it can without waiting, and ends a transfer that is over. Returns its slot,
- * or -1 if there is none, with *timeout_ms shortened to the end of the next one. */
-static int32_t step(struct transport_session *session, int64_t *timeout_ms,
-                    struct transport_response *response) {
-    int running = 0;
-    int32_t slot = end_finished(session, response);
-    if (slot >= 0) {
-        return slot;
-    }
-    errno = 0;
-    const CURLMcode code = curl_multi_perform(session->multi, &running);
-    if (code != CURLM_OK) {
-        return give_up(session, code, response);
-    }
-    slot = end_finished(session, response);
-    return slot >= 0 ? slot : end_overdue(session, timeout_ms, response);
-}
-
-/* Applies timer_pause or timer_resume to all transfers: the time between two waits is the host's.
- */
-static void switch_timers(struct transport_session *session,
-                          void (*change)(struct timer *timer, int64_t now_ms)) {
+/* The time between two waits is the host's. */
+static void resume_timers(struct transport_session *session) {
     const int64_t now = clock_now_ms();
     for (int32_t i = 0; i < session->slot_count; i++) {
-        if (session->transfers[i].is_in_flight) {
-            change(&session->transfers[i].timer, now);
+        struct transfer *transfer = &session->transfers[i];
+        if (transfer->is_in_flight) {
+            const bool is_extended = now > transfer->timer.paused_ms;
+            timer_resume(&transfer->timer, now);
+            timer_resume(&transfer->connect_timer, now);
+            if (is_extended && transfer->is_added && !transfer_is_sent(transfer)) {
+                transfer_extend_connect(transfer);
+            }
         }
     }
 }
 
-static int32_t wait_for_one(struct transport_session *session, int64_t timeout_ms,
-                            struct transport_response *response) {
-    switch_timers(session, timer_resume);
-    int32_t slot = step(session, &timeout_ms, response);
-    if (slot < 0) {
-        const int limit = timeout_ms < 0 || timeout_ms > INT_MAX ? INT_MAX : (int)timeout_ms;
-        const CURLMcode code = curl_multi_poll(session->multi, NULL, 0, limit, NULL);
-        slot = code == CURLM_OK ? -1 : give_up(session, code, response);
+static void pause_timers(struct transport_session *session) {
+    const int64_t now = clock_now_ms();
+    for (int32_t i = 0; i < session->slot_count; i++) {
+        if (session->transfers[i].is_in_flight) {
+            timer_pause(&session->transfers[i].timer, now);
+            timer_pause(&session->transfers[i].connect_timer, now);
+        }
     }
-    switch_timers(session, timer_pause);
-    return slot;
+}
+
+/* Gives libcurl the transfers that were put aside, if nothing stops their sending any more. */
+static void release_held(struct transport_session *session) {
+    for (int32_t i = 0; i < session->slot_count && session->group.hold_count == 0; i++) {
+        struct transfer *transfer = &session->transfers[i];
+        if (transfer->is_in_flight && transfer->hold == TRANSFER_IS_HELD) {
+            add(session, transfer);
+        }
+    }
+}
+
+/* Returns the time until a transfer is over or overdue, at most timeout_ms (-1: no limit): 0 if one
+ * is over already. libcurl's own timeout is not used: it discards what has arrived in the meantime,
+ * and does not run while a transfer waits for another's connection. */
+static int64_t time_to_poll(struct transport_session *session, int64_t timeout_ms) {
+    const int64_t now = clock_now_ms();
+    for (int32_t i = 0; i < session->slot_count; i++) {
+        struct transfer *transfer = &session->transfers[i];
+        if (transfer->is_in_flight) {
+            const int64_t left_ms =
+                transfer->start_failure == CURLE_OK ? transfer_left_ms(transfer, now) : 0;
+            timeout_ms = timeout_ms < 0 || left_ms < timeout_ms ? left_ms : timeout_ms;
+        }
+    }
+    return timeout_ms;
+}
+
+/* Notes a failure of libcurl's loop. A short sleep avoids a busy loop if no transfer is left. */
+static void note_failure(struct transport_session *session, CURLMcode code) {
+    session->failure = code;
+    session->is_broken = true;
+    nanosleep(&(struct timespec){.tv_nsec = 10000000}, NULL);
+}
+
+/* libcurl can forget that it has read from an HTTP/2 connection for another transfer, until it is
+ * called again. */
+enum { MAX_POLL_MS = 500 };
+
+static CURLMcode poll_sockets(const struct transport_session *session, int64_t timeout_ms,
+                              bool is_in_flight) {
+    const int64_t limit_ms = is_in_flight ? MAX_POLL_MS : INT_MAX;
+    return curl_multi_poll(
+        session->multi, NULL, 0,
+        timeout_ms < 0 || timeout_ms > limit_ms ? (int)limit_ms : (int)timeout_ms, NULL);
+}
+
+static void wait_for_transfer(struct transport_session *session, int64_t timeout_ms) {
+    int running_count = 0;
+    int in_flight_count = 0;
+    resume_timers(session);
+    release_held(session);
+    errno = 0;
+    session->failure = CURLM_OK;
+    CURLMcode code = curl_multi_perform(session->multi, &running_count);
+    for (int32_t i = 0; i < session->slot_count; i++) {
+        in_flight_count += session->transfers[i].is_added ? 1 : 0;
+    }
+    if (code == CURLM_OK && running_count == in_flight_count) {
+        timeout_ms = time_to_poll(session, timeout_ms);
+        if (timeout_ms != 0) {
+            code = poll_sockets(session, timeout_ms, in_flight_count > 0);
+        }
+    }
+    if (code != CURLM_OK) {
+        note_failure(session, code);
+    }
+    pause_timers(session);
 }
 
 const struct transport transport_libcurl = {
@@ -266,8 +432,11 @@ const struct transport transport_libcurl = {
     .check_proxy = url_check_proxy,
     .open = open_session,
     .start = start,
-    .wait = wait_for_one,
+    .wait = wait_for_transfer,
+    .collect = collect,
+    .recall = recall,
     .cancel = cancel,
+    .retire = retire,
     .wake = wake,
     .is_reusable = is_reusable,
     .close = close_session,

@@ -4,9 +4,12 @@
 #include "transport/transfer.h"
 
 #include <errno.h>
+#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/process.h"
 #include "base/secret.h"
 #include "base/text.h"
 #include "transport/compat.h"
@@ -18,6 +21,7 @@ static const struct {
     size_t length;
 } kept_headers[HEADER_COUNT] = {[CONTENT_TYPE] = {"Content-Type", 12},
                                 [CONTENT_LENGTH] = {"Content-Length", 14},
+                                [CONTENT_ENCODING] = {"Content-Encoding", 16},
                                 [RETRY_AFTER] = {"Retry-After", 11},
                                 [DATE] = {"Date", 4},
                                 [REQUEST_ID] = {"X-Request-Id", 12}};
@@ -85,18 +89,27 @@ static const char *header_text(const struct transfer *transfer, enum header head
     return transfer->headers[header].length > 0 ? transfer->headers[header].bytes : NULL;
 }
 
+/* The limit is on decoded bytes, of which a compressed body's length says nothing. */
 static bool announces_too_much(const struct transfer *transfer) {
     const char *length = header_text(transfer, CONTENT_LENGTH);
-    return length != NULL && strtoll(length, NULL, 10) > (long long)transfer->max_body_size;
+    return length != NULL && header_text(transfer, CONTENT_ENCODING) == NULL &&
+           strtoll(length, NULL, 10) > (long long)transfer->max_body_size;
 }
 
-/* Reads the status when the headers are complete. Another response follows a 1xx. */
-static void end_headers(struct transfer *transfer) {
+/* Leaves the status 0 for a 1xx, which another response follows. */
+static void read_status(struct transfer *transfer) {
     long status = 0;
     curl_easy_getinfo(transfer->easy, CURLINFO_RESPONSE_CODE, &status);
-    if (status >= 200) {
-        transfer->http_status = (int32_t)status;
+    transfer->http_status = status >= 200 ? (int32_t)status : 0;
+}
+
+static void end_headers(struct transfer *transfer) {
+    read_status(transfer);
+    const int32_t status = transfer->http_status;
+    if (status != 0) {
         transfer->is_too_large = status == 200 && announces_too_much(transfer);
+        transfer->holds_others = status == 401 || status == 429;
+        transfer->group->hold_count += transfer->holds_others ? 1 : 0;
     }
 }
 
@@ -106,6 +119,7 @@ static size_t on_header(char *line, size_t size, size_t count, void *context) {
     struct transfer *transfer = context;
     const size_t length = size * count;
     transfer->header_bytes += length;
+    transfer->group->arrival_count++;
     if (transfer->header_bytes > MAX_HEADERS) {
         transfer->is_too_large = true;
     } else if (transfer->http_status != 0) {
@@ -128,6 +142,7 @@ static size_t on_body(char *bytes, size_t size, size_t count, void *context) {
     const size_t limit = transfer->http_status == 200 ? transfer->max_body_size : MAX_OTHER_BODY;
     const size_t left = limit - transfer->body.length;
     const size_t kept = length < left ? length : left;
+    transfer->group->arrival_count++;
     if (transfer->http_status == 0) {
         return 0; /* a 1xx response has no body */
     }
@@ -142,10 +157,68 @@ static size_t on_body(char *bytes, size_t size, size_t count, void *context) {
     return transfer->http_status != 200 && kept == left ? 0 : length;
 }
 
-/* libcurl calls this after each step of a transfer and once more when it ends, before anything else
- * can change errno and before the connection can serve another transfer. A connection on which
- * something failed is not reused: libcurl 7.88 keeps a new connection on which a request could not
- * be sent, and the next transfer would get the response to that request. */
+/* ---- Sending ---- */
+
+/* Sets an option of a handle unless it is set already. */
+static CURLcode set_flag(CURL *easy, CURLoption option, bool *is_set, bool value) {
+    if (*is_set == value) {
+        return CURLE_OK;
+    }
+    *is_set = value;
+    return curl_easy_setopt(easy, option, value ? 1L : 0L);
+}
+
+bool transfer_is_sent(struct transfer *transfer) {
+    long size = 0;
+    curl_off_t sent_after = 0;
+    if (transfer->is_sent || !transfer->is_added) {
+        return transfer->is_sent;
+    }
+    curl_easy_getinfo(transfer->easy, CURLINFO_REQUEST_SIZE, &size);
+    if (size > 0 && transfer->is_proxied) {
+        /* The size counts the CONNECT, too. */
+        curl_easy_getinfo(transfer->easy, CURLINFO_PRETRANSFER_TIME_T, &sent_after);
+    }
+    transfer->is_sent = size > 0 && (sent_after > 0 || !transfer->is_proxied);
+    return transfer->is_sent;
+}
+
+long transfer_local_port(struct transfer *transfer) {
+    if (transfer->local_port <= 0 && transfer->is_added) {
+        curl_easy_getinfo(transfer->easy, CURLINFO_LOCAL_PORT, &transfer->local_port);
+    }
+    return transfer->local_port;
+}
+
+/* Returns true if the transfer is about to be sent on a reused HTTP/1 connection on which something
+ * has arrived: those bytes cannot be its response. */
+static bool is_stale(struct transfer *transfer) {
+    long connect_count = 0;
+    if (!compat_reads_unread_bytes()) {
+        return false;
+    }
+    curl_easy_getinfo(transfer->easy, CURLINFO_NUM_CONNECTS, &connect_count);
+    const struct connection *connection =
+        connect_count == 0
+            ? connection_find(transfer->group->connections, transfer_local_port(transfer))
+            : NULL;
+    return connection != NULL && connection->is_http1 && connection_has_unread(connection);
+}
+
+/* libcurl keeps only the first error of a transfer, and counts what fails while it closes another
+ * connection to make room, so the transfer has no error buffer before it has a connection. */
+static void note_connection(struct transfer *transfer) {
+    if (!transfer->has_connection) {
+        transfer->has_connection = true;
+        curl_easy_setopt(transfer->easy, CURLOPT_ERRORBUFFER, transfer->error_text);
+    }
+}
+
+/* libcurl calls this after each step of a transfer, also between choosing a connection and sending
+ * the request, and once more when the transfer ends, before anything else can change errno and
+ * before the connection can serve another transfer. Returning non-zero ends the transfer. A
+ * connection on which something failed is not reused: libcurl 7.88 keeps a new connection on which
+ * a request could not be sent, and the next transfer would get the response to that request. */
 static int on_progress(void *context, curl_off_t unused_1, curl_off_t unused_2, curl_off_t unused_3,
                        curl_off_t unused_4) {
     struct transfer *transfer = context;
@@ -154,10 +227,27 @@ static int on_progress(void *context, curl_off_t unused_1, curl_off_t unused_2, 
     (void)unused_3;
     (void)unused_4;
     transfer->last_errno = errno;
-    if (transfer->error_text[0] != '\0') {
-        curl_easy_setopt(transfer->easy, CURLOPT_FORBID_REUSE, 1L);
+    note_connection(transfer);
+    if (transfer->is_sent && transfer->error_text[0] == '\0') {
+        return 0;
     }
-    return 0;
+    if (transfer->hold == TRANSFER_GOES_ON && transfer->error_text[0] != '\0') {
+        set_flag(transfer->easy, CURLOPT_FORBID_REUSE, &transfer->is_forbid_set, true);
+    } else if (transfer->hold == TRANSFER_GOES_ON && !transfer_is_sent(transfer)) {
+        transfer->hold = transfer->group->hold_count > 0 ? TRANSFER_IS_HELD
+                         : is_stale(transfer)            ? TRANSFER_IS_STALE
+                                                         : TRANSFER_GOES_ON;
+    }
+    return transfer->hold == TRANSFER_GOES_ON ? 0 : 1;
+}
+
+static curl_socket_t on_open_socket(void *context, curlsocktype unused,
+                                    struct curl_sockaddr *address) {
+    struct transfer *transfer = context;
+    (void)unused;
+    const curl_socket_t socket = connection_open(&transfer->group->connections, address);
+    transfer->socket_errno = socket == CURL_SOCKET_BAD ? errno : 0;
+    return socket;
 }
 
 /* ---- Options ---- */
@@ -168,6 +258,8 @@ static CURLcode accept_missing(CURLcode code) {
 }
 
 #define SET(option, value) code = code != CURLE_OK ? code : curl_easy_setopt(easy, option, value)
+#define SET_FLAG(option, is_set, value)                                                            \
+    code = code != CURLE_OK ? code : set_flag(easy, option, &transfer->is_set, value)
 #define SET_IF_KNOWN(option, value)                                                                \
     code = code != CURLE_OK ? code : accept_missing(curl_easy_setopt(easy, option, value))
 
@@ -181,19 +273,32 @@ static CURLcode set_ca_file(CURL *easy, const char *ca_file) {
     return code;
 }
 
+/* A proxy would see the key of a plain http request, so none is used for loopback. One that was set
+ * is used whatever NO_PROXY in the environment says. */
+static CURLcode set_proxy(CURL *easy, const struct transport_settings *settings) {
+    CURLcode code = CURLE_OK;
+    if (settings->base_url.is_loopback) {
+        SET(CURLOPT_PROXY, "");
+    } else if (settings->proxy != NULL) {
+        SET(CURLOPT_PROXY, settings->proxy);
+        SET(CURLOPT_NOPROXY, "");
+    }
+    return code;
+}
+
 /* Sets what is the same for all transfers of a slot. */
-static CURLcode set_options(CURL *easy, struct transfer *transfer,
-                            const struct transport_settings *settings,
-                            struct curl_slist *header_list) {
+static CURLcode set_options(CURL *easy, struct transfer *transfer) {
+    const struct transport_settings *settings = transfer->group->settings;
     CURLcode code = compat_configure(easy);
     SET(CURLOPT_NOSIGNAL, 1L);
-    SET(CURLOPT_HTTPHEADER, header_list);
+    SET(CURLOPT_HTTPHEADER, transfer->group->headers);
     SET(CURLOPT_HEADEROPT, (long)CURLHEADER_SEPARATE);
     SET(CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
-    SET(CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+    if (compat_has_tls()) {
+        SET(CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+    }
     SET_IF_KNOWN(CURLOPT_PROXY_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
-    SET(CURLOPT_CONNECTTIMEOUT_MS, (long)settings->connect_timeout_ms);
-    SET(CURLOPT_ERRORBUFFER, transfer->error_text);
+    SET_IF_KNOWN(CURLOPT_ACCEPT_ENCODING, compat_has_gzip() ? "gzip" : NULL);
     SET(CURLOPT_HEADERFUNCTION, on_header);
     SET(CURLOPT_HEADERDATA, transfer);
     SET(CURLOPT_WRITEFUNCTION, on_body);
@@ -201,11 +306,11 @@ static CURLcode set_options(CURL *easy, struct transfer *transfer,
     SET(CURLOPT_XFERINFOFUNCTION, on_progress);
     SET(CURLOPT_XFERINFODATA, transfer);
     SET(CURLOPT_NOPROGRESS, 0L);
-    if (settings->base_url.is_loopback) {
-        SET(CURLOPT_PROXY, ""); /* a proxy would see the key of a plain http request */
-    } else if (settings->proxy != NULL) {
-        SET(CURLOPT_PROXY, settings->proxy);
-    }
+    SET(CURLOPT_OPENSOCKETFUNCTION, on_open_socket);
+    SET(CURLOPT_OPENSOCKETDATA, transfer);
+    SET(CURLOPT_CLOSESOCKETFUNCTION, connection_close);
+    SET(CURLOPT_CLOSESOCKETDATA, &transfer->group->connections);
+    code = code != CURLE_OK ? code : set_proxy(easy, settings);
     if (code == CURLE_OK && settings->ca_file != NULL) {
         code = set_ca_file(easy, settings->ca_file);
     }
@@ -213,8 +318,7 @@ static CURLcode set_options(CURL *easy, struct transfer *transfer,
 }
 
 /* Gives a slot its handle when it is first used. */
-static CURLcode ensure_handle(struct transfer *transfer, const struct transport_settings *settings,
-                              struct curl_slist *header_list) {
+static CURLcode ensure_handle(struct transfer *transfer) {
     if (transfer->easy != NULL) {
         return CURLE_OK;
     }
@@ -222,35 +326,81 @@ static CURLcode ensure_handle(struct transfer *transfer, const struct transport_
     if (easy == NULL) {
         return CURLE_OUT_OF_MEMORY;
     }
-    const CURLcode code = set_options(easy, transfer, settings, header_list);
+    const CURLcode code = set_options(easy, transfer);
     if (code != CURLE_OK) {
         curl_easy_cleanup(easy);
         return code;
     }
     transfer->easy = easy;
+    transfer->is_pipewait_set = false;
+    transfer->is_fresh_set = false;
+    transfer->is_forbid_set = false;
+    transfer->is_timeout_extended = true;
+    transfer->has_connection = false;
     return CURLE_OK;
 }
 
-CURLcode transfer_configure(struct transfer *transfer, const struct transport_settings *settings,
-                            struct curl_slist *header_list, const char *url) {
-    CURLcode code = ensure_handle(transfer, settings, header_list);
-    CURL *easy = transfer->easy;
+/* libcurl itself finds a proxy in the environment for an https URL in this way. */
+static bool may_use_proxy(const struct transport_settings *settings) {
+    static const char *const names[] = {"https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"};
+    if (settings->base_url.is_loopback || settings->proxy != NULL) {
+        return !settings->base_url.is_loopback && settings->proxy[0] != '\0';
+    }
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        const char *value = getenv(names[i]);
+        if (value != NULL && value[0] != '\0') {
+            return true;
+        }
+    }
+    return false;
+}
+
+CURLcode transfer_configure(struct transfer *transfer, const char *url) {
     transfer->is_https = strncmp(url, "https:", strlen("https:")) == 0;
+    transfer->is_proxied = may_use_proxy(transfer->group->settings);
+    if (transfer->is_https && !compat_has_tls()) {
+        return CURLE_UNSUPPORTED_PROTOCOL;
+    }
+    CURLcode code = ensure_handle(transfer);
+    CURL *easy = transfer->easy;
     SET(CURLOPT_URL, url);
-    SET(CURLOPT_FORBID_REUSE, 0L);
     return code;
 }
 
-CURLcode transfer_set_can_wait(struct transfer *transfer, bool can_wait) {
+CURLcode transfer_set_connection(struct transfer *transfer, bool can_wait, bool is_fresh) {
     CURL *easy = transfer->easy;
     CURLcode code = CURLE_OK;
+    if (transfer->has_connection) {
+        SET(CURLOPT_ERRORBUFFER, NULL);
+    }
+    if (transfer->is_timeout_extended) {
+        SET(CURLOPT_CONNECTTIMEOUT_MS, (long)transfer->group->settings->connect_timeout_ms);
+    }
+    transfer->has_connection = false;
+    transfer->is_timeout_extended = false;
     transfer->can_wait = can_wait;
-    SET(CURLOPT_PIPEWAIT, can_wait ? 1L : 0L);
+    transfer->hold = TRANSFER_GOES_ON;
+    transfer->local_port = 0;
+    transfer->error_text[0] = '\0';
+    SET_FLAG(CURLOPT_FORBID_REUSE, is_forbid_set, false);
+    SET_FLAG(CURLOPT_PIPEWAIT, is_pipewait_set, can_wait);
+    SET_FLAG(CURLOPT_FRESH_CONNECT, is_fresh_set, is_fresh);
     return code;
+}
+
+void transfer_extend_connect(struct transfer *transfer) {
+    const int64_t timeout_ms = transfer->connect_timer.ends_ms - transfer->connect_started_ms;
+    transfer->is_timeout_extended = true;
+    curl_easy_setopt(transfer->easy, CURLOPT_CONNECTTIMEOUT_MS,
+                     timeout_ms < LONG_MAX ? (long)timeout_ms : LONG_MAX);
 }
 
 void transfer_reset(struct transfer *transfer, const struct transport_request *request) {
     forget_headers(transfer);
+    transfer->is_sent = false;
+    transfer->holds_others = false;
+    transfer->arrival_count = transfer->group->arrival_count;
+    transfer->local_port = 0;
     transfer->error_text[0] = '\0';
     transfer->max_body_size = request->max_body_size;
     transfer->http_status = 0;
@@ -258,28 +408,41 @@ void transfer_reset(struct transfer *transfer, const struct transport_request *r
     transfer->body.length = 0;
     transfer->is_too_large = false;
     transfer->is_out_of_memory = false;
+    transfer->socket_errno = 0;
     transfer->last_errno = 0;
 }
 
-bool transfer_is_waiting(const struct transfer *transfer) {
+bool transfer_is_waiting(struct transfer *transfer) {
     curl_off_t looked_up_after = 0;
-    curl_off_t sent_after = 0;
-    if (!transfer->is_in_flight || transfer->start_failure != CURLE_OK || !transfer->can_wait) {
+    if (!transfer->is_added || !transfer->can_wait || transfer_is_sent(transfer)) {
         return false;
     }
     curl_easy_getinfo(transfer->easy, CURLINFO_NAMELOOKUP_TIME_T, &looked_up_after);
-    curl_easy_getinfo(transfer->easy, CURLINFO_PRETRANSFER_TIME_T, &sent_after);
-    return looked_up_after == 0 && sent_after == 0;
+    return looked_up_after == 0;
+}
+
+int64_t transfer_left_ms(struct transfer *transfer, int64_t now_ms) {
+    const int64_t left_ms = timer_left_ms(&transfer->timer, now_ms);
+    if (transfer->start_failure != CURLE_OK || transfer_is_sent(transfer) ||
+        transfer_is_waiting(transfer)) {
+        return left_ms;
+    }
+    const int64_t connect_left_ms = timer_left_ms(&transfer->connect_timer, now_ms);
+    return connect_left_ms < left_ms ? connect_left_ms : left_ms;
 }
 
 /* ---- Outcome ---- */
 
-static reply_result result_of(CURLcode code) {
+static reply_result result_of(const struct transfer *transfer, CURLcode code) {
     switch (code) {
     case CURLE_OUT_OF_MEMORY:
         return REPLY_ERROR_NO_MEMORY;
     case CURLE_OPERATION_TIMEDOUT:
         return REPLY_ERROR_TIMEOUT;
+    case CURLE_BAD_CONTENT_ENCODING:
+        return transfer->http_status == 200 ? REPLY_ERROR_INVALID_RESPONSE : REPLY_ERROR_NETWORK;
+    case CURLE_UNSUPPORTED_PROTOCOL:
+        return compat_has_tls() ? REPLY_ERROR_NETWORK : REPLY_ERROR_TLS;
     case CURLE_SSL_CONNECT_ERROR:
     case CURLE_SSL_ENGINE_NOTFOUND:
     case CURLE_SSL_ENGINE_SETFAILED:
@@ -318,15 +481,74 @@ void transfer_describe_failure(struct transport_response *response, reply_result
         .failure = failure, .failure_text = text, .curl_code = (int32_t)code};
 }
 
-static void describe_code(const struct transfer *transfer, CURLcode code,
+/* Returns the status with which a proxy has rejected the tunnel; 0 if it has not. */
+static long proxy_status(const struct transfer *transfer) {
+    long status = 0;
+    if (transfer->is_proxied && transfer->easy != NULL) {
+        curl_easy_getinfo(transfer->easy, CURLINFO_HTTP_CONNECTCODE, &status);
+    }
+    return status >= 300 ? status : 0;
+}
+
+/* libcurl's own text may quote the proxy's URL until the request has been sent. */
+static const char *failure_text(struct transfer *transfer, CURLcode code) {
+    const long status = proxy_status(transfer);
+    if (status > 0) {
+        snprintf(transfer->error_text, sizeof transfer->error_text,
+                 "the proxy responded to CONNECT with HTTP %ld", status);
+    } else if (code == CURLE_UNSUPPORTED_PROTOCOL && !compat_has_tls()) {
+        return "libcurl was built without TLS";
+    } else if (code == CURLE_OPERATION_TIMEDOUT && transfer->error_text[0] == '\0') {
+        return ""; /* the transfer's own timeout, of which there is no more to say */
+    } else if (transfer->error_text[0] == '\0' ||
+               (transfer->is_proxied && !transfer_is_sent(transfer))) {
+        return curl_easy_strerror(code);
+    }
+    return transfer->error_text;
+}
+
+/* Returns true if an HTTP proxy has rejected the tunnel, or a SOCKS proxy the login. */
+static bool is_rejected_by_proxy(const struct transfer *transfer) {
+    const long status = proxy_status(transfer);
+    long socks_error = CURLPX_OK;
+    if (transfer->is_proxied && transfer->easy != NULL) {
+        curl_easy_getinfo(transfer->easy, CURLINFO_PROXY_ERROR, &socks_error);
+    }
+    return (status >= 400 && status <= 499) || socks_error == CURLPX_USER_REJECTED;
+}
+
+/* Returns true if the failure may not happen again. A proxy would reject a retry, too, which could
+ * lock an account by sending a wrong password again. */
+static bool is_transient(const struct transfer *transfer, CURLcode code, reply_result result) {
+    return result == REPLY_ERROR_TIMEOUT || code == CURLE_SSL_CONNECT_ERROR ||
+           (result == REPLY_ERROR_NETWORK && !is_rejected_by_proxy(transfer));
+}
+
+/* By the time libcurl reports a failure it has closed some descriptors again. */
+enum { MIN_FREE_DESCRIPTORS = 4 };
+
+static bool is_out_of_descriptors(const struct transfer *transfer, reply_result result) {
+    return transfer->socket_errno == EMFILE || transfer->socket_errno == ENFILE ||
+           ((result == REPLY_ERROR_NETWORK || result == REPLY_ERROR_TLS ||
+             result == REPLY_ERROR_NO_MEMORY) &&
+            !process_has_free_descriptors(MIN_FREE_DESCRIPTORS));
+}
+
+static void describe_code(struct transfer *transfer, CURLcode code,
                           struct transport_response *response) {
+    const reply_result result = result_of(transfer, code);
     if (is_header_too_large(transfer, code)) {
         transfer_describe_failure(response, REPLY_ERROR_RESPONSE_TOO_LARGE, code,
                                   "a header line of over 100 kB");
+    } else if (is_out_of_descriptors(transfer, result)) {
+        transfer_describe_failure(response, REPLY_ERROR_NO_MEMORY, code, "file descriptors");
+    } else if (result == REPLY_ERROR_NO_MEMORY || transfer->socket_errno == ENOMEM ||
+               transfer->socket_errno == ENOBUFS) {
+        transfer_describe_failure(response, REPLY_ERROR_NO_MEMORY, code, "memory");
     } else {
-        transfer_describe_failure(response, result_of(code), code,
-                                  transfer->error_text[0] != '\0' ? transfer->error_text
-                                                                  : curl_easy_strerror(code));
+        transfer_describe_failure(response, result, code, failure_text(transfer, code));
+        response->is_transient = is_transient(transfer, code, result);
+        response->http_status = result == REPLY_ERROR_INVALID_RESPONSE ? 200 : 0;
     }
 }
 
@@ -346,11 +568,14 @@ static void describe_response(const struct transfer *transfer,
 
 /* The code counts last. If this file ended the transfer, the code only repeats that, and a status
  * other than 200 decides whatever happened to the body. */
-void transfer_describe(const struct transfer *transfer, CURLcode code,
+void transfer_describe(struct transfer *transfer, CURLcode code,
                        struct transport_response *response) {
+    if (code == CURLE_BAD_CONTENT_ENCODING) {
+        read_status(transfer); /* libcurl may reject a coding before the end of the headers */
+    }
     const bool is_status_decisive = transfer->http_status != 0 && transfer->http_status != 200;
     if (transfer->is_out_of_memory) {
-        transfer_describe_failure(response, REPLY_ERROR_NO_MEMORY, CURLE_OK, "");
+        transfer_describe_failure(response, REPLY_ERROR_NO_MEMORY, CURLE_OK, "memory");
     } else if (transfer->is_too_large) {
         transfer_describe_failure(response, REPLY_ERROR_RESPONSE_TOO_LARGE, CURLE_OK, "");
     } else if (code != CURLE_OK && !is_status_decisive) {
@@ -359,8 +584,19 @@ void transfer_describe(const struct transfer *transfer, CURLcode code,
         transfer_describe_failure(
             response, REPLY_ERROR_NETWORK, CURLE_OK,
             "the connection was closed before the end of the response's headers");
+        response->is_transient = true;
     } else {
         describe_response(transfer, response);
+    }
+}
+
+void transfer_note_connection(struct transfer *transfer) {
+    long version = 0;
+    struct connection *connection =
+        connection_find(transfer->group->connections, transfer_local_port(transfer));
+    if (connection != NULL && !connection->is_http1) {
+        curl_easy_getinfo(transfer->easy, CURLINFO_HTTP_VERSION, &version);
+        connection->is_http1 = version == CURL_HTTP_VERSION_1_0 || version == CURL_HTTP_VERSION_1_1;
     }
 }
 

@@ -9,6 +9,7 @@
 #include <curl/curl.h>
 
 #include "base/timer.h"
+#include "transport/connection.h"
 #include "transport/transport.h"
 
 /* Bytes that grow, with a NUL after them. */
@@ -19,14 +20,51 @@ struct buffer {
 };
 
 /* The headers that are kept. */
-enum header { CONTENT_TYPE, CONTENT_LENGTH, RETRY_AFTER, DATE, REQUEST_ID, HEADER_COUNT };
+enum header {
+    CONTENT_TYPE,
+    CONTENT_LENGTH,
+    CONTENT_ENCODING,
+    RETRY_AFTER,
+    DATE,
+    REQUEST_ID,
+    HEADER_COUNT
+};
+
+/* What the transfers of a session share. */
+struct transfer_group {
+    const struct transport_settings *settings;
+    struct curl_slist *headers; /* over the settings' lines, not copies: they hold the key */
+    struct connection *connections;
+    uint64_t arrival_count; /* of pieces of responses */
+    int32_t hold_count;     /* transfers in flight whose response stops the sending of others */
+};
+
+/* Why a transfer was taken from libcurl before it was sent. */
+enum transfer_hold {
+    TRANSFER_GOES_ON,
+    TRANSFER_IS_HELD, /* a response says that nothing more may be sent */
+    TRANSFER_IS_STALE /* its connection has unread bytes, which are not its response */
+};
 
 struct transfer {
+    struct transfer_group *group;
     CURL *easy; /* NULL: the slot has no handle at present */
+    /* Options of the handle that differ between transfers: setting one costs time. */
+    bool is_pipewait_set, is_fresh_set, is_forbid_set, is_timeout_extended;
     bool is_in_flight;
+    bool is_added; /* libcurl has it */
     bool is_https;
-    bool can_wait; /* it may wait for a connection that another transfer opens */
+    bool is_proxied;     /* it may use a proxy */
+    bool can_wait;       /* it may wait for a connection that another transfer opens */
+    bool has_connection; /* at present */
+    bool is_sent;        /* as far as was seen; transfer_is_sent looks */
+    bool holds_others;
+    enum transfer_hold hold;
     struct timer timer;
+    struct timer connect_timer;
+    int64_t connect_started_ms;
+    uint64_t arrival_count; /* the group's when the transfer started */
+    long local_port;        /* of its connection, as far as was seen; transfer_local_port looks */
     CURLcode start_failure; /* CURLE_OK: libcurl has accepted the transfer */
     char error_text[CURL_ERROR_SIZE];
     size_t max_body_size;
@@ -36,28 +74,42 @@ struct transfer {
     struct buffer body;
     bool is_too_large;
     bool is_out_of_memory;
-    int last_errno; /* as libcurl left it after its last step of the transfer */
+    int socket_errno; /* of the last socket that could not be opened; 0: none */
+    int last_errno;   /* as libcurl left it after its last step of the transfer */
 };
 
 /* Forgets what an earlier transfer in the slot received, and prepares for a request. Does not touch
  * the handle. */
 void transfer_reset(struct transfer *transfer, const struct transport_request *request);
 
-/* Makes the slot's handle, unless it has one, and sets all of its options. header_list is sent as
- * it is. */
-CURLcode transfer_configure(struct transfer *transfer, const struct transport_settings *settings,
-                            struct curl_slist *header_list, const char *url);
+/* Makes the slot's handle, unless it has one, and sets all of its options. */
+CURLcode transfer_configure(struct transfer *transfer, const char *url);
 
-/* Sets whether the transfer may wait for a connection that another transfer opens, if that
- * connection may carry both. */
-CURLcode transfer_set_can_wait(struct transfer *transfer, bool can_wait);
+/* Sets how the transfer gets a connection. It may wait for one that another transfer opens, if that
+ * may carry both; is_fresh forbids it to use any that exists. */
+CURLcode transfer_set_connection(struct transfer *transfer, bool can_wait, bool is_fresh);
+
+/* Makes up for a pause of the connect timer, which libcurl's own connect timeout does not have. */
+void transfer_extend_connect(struct transfer *transfer);
+
+/* Returns true if the request has been sent, at least in part. */
+bool transfer_is_sent(struct transfer *transfer);
 
 /* Returns true if the transfer neither has a connection of its own nor has been sent on that of
  * another. */
-bool transfer_is_waiting(const struct transfer *transfer);
+bool transfer_is_waiting(struct transfer *transfer);
+
+/* Returns the time until the transfer's timeout, or its connect timeout if it is connecting. */
+int64_t transfer_left_ms(struct transfer *transfer, int64_t now_ms);
+
+/* Returns the local port of the transfer's connection; 0 or less if there is none. */
+long transfer_local_port(struct transfer *transfer);
+
+/* Notes what the end of a transfer tells of its connection. */
+void transfer_note_connection(struct transfer *transfer);
 
 /* Describes the outcome of a transfer that libcurl has ended with a code. */
-void transfer_describe(const struct transfer *transfer, CURLcode code,
+void transfer_describe(struct transfer *transfer, CURLcode code,
                        struct transport_response *response);
 
 /* Describes a transfer that failed without a response. */

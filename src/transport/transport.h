@@ -41,10 +41,11 @@ struct transport_request {
  * ends. The pointers are valid until the next transfer starts in the slot. */
 struct transport_response {
     reply_result failure;     /* REPLY_OK: there is a response; else NETWORK, TLS, TIMEOUT,
-                                 RESPONSE_TOO_LARGE or NO_MEMORY */
+                                 RESPONSE_TOO_LARGE, INVALID_RESPONSE or NO_MEMORY */
+    bool is_transient;        /* the failure may not happen again */
     const char *failure_text; /* in words; may be empty, never NULL */
     int32_t curl_code;        /* a CURLcode; 0: libcurl did not fail */
-    int32_t http_status;      /* 0: no response */
+    int32_t http_status;      /* 0: no response, or none that counts */
     const char *body;         /* body_length bytes; NULL if that is 0 */
     size_t body_length;
     /* Headers, without spaces at their ends; NULL if not sent. */
@@ -73,17 +74,30 @@ struct transport {
     struct transport_session *(*open)(const struct transport_settings *settings,
                                       int32_t slot_count);
 
-    /* Starts a transfer in a free slot. If it cannot start, it is over at once, as wait reports. */
+    /* Starts a transfer in a free slot. Its request is sent by the next wait. If it cannot start,
+     * it is over at once. */
     void (*start)(struct transport_session *session, int32_t slot,
                   const struct transport_request *request);
 
-    /* Waits until a transfer is over. Returns its slot, free again, and fills *response; or returns
-     * -1, perhaps early, when timeout_ms (-1: no limit) has passed or wake was called. */
-    int32_t (*wait)(struct transport_session *session, int64_t timeout_ms,
-                    struct transport_response *response);
+    /* Sends and receives what it can, then waits until a transfer is over, timeout_ms (-1: no
+     * limit) have passed or wake was called. May return early. Once the headers of a 401 or 429
+     * have been read, no request is sent until collect has returned that response. */
+    void (*wait)(struct transport_session *session, int64_t timeout_ms);
 
-    /* Ends the transfer in a slot. */
+    /* Returns the slot of a transfer that is over, free again, and fills *response. Returns -1 if
+     * there is none. Nothing is sent or received meanwhile. */
+    int32_t (*collect)(struct transport_session *session, struct transport_response *response);
+
+    /* Takes back a transfer whose request has not been sent, and frees its slot. Returns false, and
+     * changes nothing, if the request has been sent, perhaps in part. */
+    bool (*recall)(struct transport_session *session, int32_t slot);
+
+    /* Ends the transfer in a slot, and frees the slot. */
     void (*cancel)(struct transport_session *session, int32_t slot);
+
+    /* Sends no later request on the connection of the transfer in a slot, which is in flight or was
+     * the last to be returned by collect. Requests in flight on it run on. */
+    void (*retire)(struct transport_session *session, int32_t slot);
 
     /* Ends the wait in progress, or the next one. Any thread may call it while the session is open.
      */
