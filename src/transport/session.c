@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 #include <curl/curl.h>
@@ -37,6 +38,14 @@ static struct curl_slist *list_headers(const struct transport_settings *settings
     return list;
 }
 
+static size_t sum_header_sizes(const struct transport_settings *settings) {
+    size_t size = 0;
+    for (size_t i = 0; i < settings->header_count; i++) {
+        size += strlen(settings->headers[i]);
+    }
+    return size;
+}
+
 static void free_session(struct transport_session *session) {
     for (int32_t i = 0; i < session->slot_count; i++) {
         transfer_free_buffers(&session->transfers[i]);
@@ -56,6 +65,7 @@ static struct transport_session *open_session(const struct transport_settings *s
     session->slot_count = slot_count;
     session->group.settings = settings;
     session->group.headers = list_headers(settings);
+    session->group.header_size = sum_header_sizes(settings);
     for (int32_t i = 0; i < slot_count; i++) {
         session->transfers[i].group = &session->group;
     }
@@ -68,6 +78,7 @@ static struct transport_session *open_session(const struct transport_settings *s
         return NULL;
     }
     curl_multi_setopt(session->multi, CURLMOPT_MAXCONNECTS, (long)slot_count);
+    compat_configure_multi(session->multi);
     return session;
 }
 
@@ -153,11 +164,15 @@ static void add(const struct transport_session *session, struct transfer *transf
     transfer->is_added = code == CURLE_OK;
 }
 
+/* A handle that cannot be removed would stay in the multi handle, unless it is freed. */
 static void remove_from_multi(struct transport_session *session, struct transfer *transfer) {
-    if (transfer->is_added) {
-        curl_multi_remove_handle(session->multi, transfer->easy);
-        transfer->is_added = false;
+    if (transfer->is_added &&
+        curl_multi_remove_handle(session->multi, transfer->easy) != CURLM_OK) {
+        session->is_broken = true;
+        curl_easy_cleanup(transfer->easy);
+        transfer->easy = NULL;
     }
+    transfer->is_added = false;
 }
 
 /* Starts the time that a transfer has for its connection. All timers are paused between waits. */
@@ -415,6 +430,46 @@ static void wait_for_transfer(struct transport_session *session, int64_t timeout
     pause_timers(session);
 }
 
+/* ---- The table: what may write to a connection, without SIGPIPE ---- */
+
+static void wait_quietly(struct transport_session *session, int64_t timeout_ms) {
+    struct compat_signals signals;
+    compat_block_sigpipe(&signals);
+    wait_for_transfer(session, timeout_ms);
+    compat_restore_sigpipe(&signals);
+}
+
+static int32_t collect_quietly(struct transport_session *session,
+                               struct transport_response *response) {
+    struct compat_signals signals;
+    compat_block_sigpipe(&signals);
+    const int32_t slot = collect(session, response);
+    compat_restore_sigpipe(&signals);
+    return slot;
+}
+
+static bool recall_quietly(struct transport_session *session, int32_t slot) {
+    struct compat_signals signals;
+    compat_block_sigpipe(&signals);
+    const bool is_recalled = recall(session, slot);
+    compat_restore_sigpipe(&signals);
+    return is_recalled;
+}
+
+static void cancel_quietly(struct transport_session *session, int32_t slot) {
+    struct compat_signals signals;
+    compat_block_sigpipe(&signals);
+    cancel(session, slot);
+    compat_restore_sigpipe(&signals);
+}
+
+static void close_quietly(struct transport_session *session, bool is_inherited) {
+    struct compat_signals signals;
+    compat_block_sigpipe(&signals);
+    close_session(session, is_inherited);
+    compat_restore_sigpipe(&signals);
+}
+
 const struct transport transport_libcurl = {
     .prepare = compat_prepare,
     .version = compat_version,
@@ -422,12 +477,12 @@ const struct transport transport_libcurl = {
     .check_proxy = url_check_proxy,
     .open = open_session,
     .start = start,
-    .wait = wait_for_transfer,
-    .collect = collect,
-    .recall = recall,
-    .cancel = cancel,
+    .wait = wait_quietly,
+    .collect = collect_quietly,
+    .recall = recall_quietly,
+    .cancel = cancel_quietly,
     .retire = retire,
     .wake = wake,
     .is_reusable = is_reusable,
-    .close = close_session,
+    .close = close_quietly,
 };

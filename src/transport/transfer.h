@@ -34,6 +34,7 @@ enum header {
 struct transfer_group {
     const struct transport_settings *settings;
     struct curl_slist *headers; /* over the settings' lines, not copies: they hold the key */
+    size_t header_size;         /* of all lines, in bytes */
     struct connection *connections;
     uint64_t arrival_count; /* of pieces of responses */
     int32_t hold_count;     /* transfers in flight whose response stops the sending of others */

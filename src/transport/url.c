@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "base/text.h"
+#include "transport/compat.h"
 
 /* libcurl has already normalised other spellings of an IPv4 address. */
 static bool is_loopback(const char *host) {
@@ -142,7 +143,7 @@ reply_result url_check_proxy(const char *url, reply_error *error) {
     curl_free(scheme);
     curl_url_cleanup(parsed);
     /* Any login can be parsed: libcurl calls it bad only if it has no memory to keep it. */
-    if (code == CURLUE_OUT_OF_MEMORY || code == CURLUE_BAD_LOGIN) {
+    if (code == CURLUE_OUT_OF_MEMORY || (int)code == COMPAT_URL_BAD_LOGIN) {
         return error_set_no_memory(error);
     }
     return is_valid ? REPLY_OK
