@@ -482,6 +482,7 @@ reply_result contact_decode_response(const char *body, size_t length, const char
                                      const char *key, reply_sequence_contact **contact,
                                      reply_error *error) {
     *contact = NULL;
+    body = length > 0 ? body : ""; /* an offset to NULL is undefined, even 0 */
     const size_t start = json_find_start(body, length);
     if (start == length || body[start] != '{') {
         return reject_body(body, length, content_type, key, error);

@@ -40,7 +40,7 @@ bool compat_is_too_large(CURLcode code, bool *is_exact);
 
 /* Sets the options that only some versions need or have. request_size is that of the headers to
  * send, in bytes. */
-CURLcode compat_configure(CURL *easy, size_t request_size);
+CURLcode compat_configure(CURL *easy, size_t request_size, bool is_https);
 void compat_configure_multi(CURLM *multi);
 
 /* Keeps SIGPIPE from the calling thread while libcurl writes, if libcurl lets it be raised. The

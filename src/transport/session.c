@@ -66,6 +66,7 @@ static struct transport_session *open_session(const struct transport_settings *s
     session->group.settings = settings;
     session->group.headers = list_headers(settings);
     session->group.header_size = sum_header_sizes(settings);
+    session->group.is_https = strncmp(settings->base_url.text, "https:", strlen("https:")) == 0;
     for (int32_t i = 0; i < slot_count; i++) {
         session->transfers[i].group = &session->group;
     }
@@ -102,9 +103,9 @@ static void wake(struct transport_session *session) {
 
 /* ---- Connections ---- */
 
-static bool has_user(const struct transport_session *session, const struct connection *connection) {
+static bool has_user(struct transport_session *session, const struct connection *connection) {
     for (int32_t i = 0; i < session->slot_count; i++) {
-        const struct transfer *transfer = &session->transfers[i];
+        struct transfer *transfer = &session->transfers[i];
         if (transfer->is_added && transfer_local_port(transfer) == connection->local_port) {
             return true;
         }
@@ -122,7 +123,7 @@ static void shut_down_retired(struct transport_session *session) {
     }
 }
 
-static void retire_connection(struct transport_session *session, const struct transfer *transfer) {
+static void retire_connection(struct transport_session *session, struct transfer *transfer) {
     struct connection *connection =
         connection_find(session->group.connections, transfer_local_port(transfer));
     if (connection != NULL && connection->state == CONNECTION_GOOD) {
@@ -153,7 +154,7 @@ static bool has_retired(const struct transport_session *session) {
 static void add(const struct transport_session *session, struct transfer *transfer) {
     const bool is_fresh = has_retired(session);
     CURLcode code = transfer_set_connection(
-        transfer, transfer->is_https && !session->is_broken && !is_fresh, is_fresh);
+        transfer, session->group.is_https && !session->is_broken && !is_fresh, is_fresh);
     if (code == CURLE_OK) {
         const CURLMcode multi_code = curl_multi_add_handle(session->multi, transfer->easy);
         code = multi_code == CURLM_OK              ? CURLE_OK

@@ -1,6 +1,6 @@
 /* child.h - a child process for a part of a test. */
-#ifndef REPLYIO_CHILD_H
-#define REPLYIO_CHILD_H
+#ifndef REPLYIO_TESTS_CHILD_H
+#define REPLYIO_TESTS_CHILD_H
 
 #include <stdbool.h>
 #include <sys/types.h>
@@ -8,6 +8,9 @@
 /* Forks a child that calls act and exits with its result, 0 to 125. A child that hangs is killed
  * after 30 s. Returns the process id, or -1 on failure. */
 pid_t child_start(int (*act)(void *context), void *context);
+
+/* Ends a child that the caller has forked itself. */
+_Noreturn void child_exit(int status);
 
 /* Waits for a child. Returns its exit status, or -1 if it was not started or a signal ended it. */
 int child_wait(pid_t child);
