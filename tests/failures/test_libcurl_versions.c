@@ -79,6 +79,7 @@ static void test_version_decides_handle_reuse(void **state) {
         unsigned int version;
         int handle_count;
     } cases[] = {
+        {0x074C00, 1},
         {0x0753FF, 1},
         {0x075400, TRANSFER_COUNT},
         {0x0800FF, TRANSFER_COUNT},
@@ -104,11 +105,6 @@ static int check_oldest_version(void *unused) {
     if (strstr(error.message, "libcurl") == NULL || strstr(error.message, "7.76.0") == NULL) {
         return 2;
     }
-    version_num = 0x074C00;
-    if (reply_client_create("k3y-Secret", &client, &error) != REPLY_OK) {
-        return 3;
-    }
-    reply_client_destroy(client);
     return 0;
 }
 
