@@ -45,6 +45,11 @@ static reply_result reject_base_url(reply_error *error) {
  * host, and a user, query or fragment, even an empty one. */
 static bool is_plain_base_url(const char *text) {
     const size_t scheme = strcspn(text, ":");
+    for (const char *at = text; *at != '\0'; at++) {
+        if ((unsigned char)*at <= ' ' || *at == 0x7F) {
+            return false; /* older versions of libcurl accept some */
+        }
+    }
     if (strnlen(text, TRANSPORT_MAX_BASE_URL + 1) > TRANSPORT_MAX_BASE_URL ||
         strncmp(text + scheme, "://", 3) != 0) {
         return false;

@@ -79,10 +79,7 @@ static void test_version_decides_handle_reuse(void **state) {
         unsigned int version;
         int handle_count;
     } cases[] = {
-        {0x074C00, 1},
-        {0x0753FF, 1},
-        {0x075400, TRANSFER_COUNT},
-        {0x0800FF, TRANSFER_COUNT},
+        {0x074C00, 1}, {0x0753FF, 1}, {0x075400, TRANSFER_COUNT}, {0x0800FF, TRANSFER_COUNT},
         {0x080100, 1},
     };
     (void)state;
