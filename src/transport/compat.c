@@ -22,8 +22,8 @@
  *                  follows it if the next response        live in the multi handle and are reused
  *                  begins with a folded header
  * before 8.1.0     several in flight, an HTTP/2 response  compat_configure: a CURLOPT_BUFFERSIZE
- *                  whose headers do not fit into the      for all headers that libcurl accepts
- *                  buffer (16 kB) is garbled or lost
+ *                  whose headers do not fit into the      of 96 kB, the most with which an endless
+ *                  buffer (16 kB) is garbled or lost      line is still told from garbage
  * before 8.3.0     a proxy's endless headers never leave  transfer.c: on_progress ends a transfer
  *                  curl_multi_perform                     whose time is over
  * 8.4.0 - 8.6.0    a plain request of over 128 KiB is     compat_configure: a larger
@@ -48,7 +48,9 @@ enum {
     OPTION_QUICK_EXIT = CURLOPTTYPE_LONG + 322,
     OPTION_MULTI_QUICK_EXIT = CURLOPTTYPE_LONG + 21,
     CODE_TOO_LARGE = 100,
-    MAX_HTTP2_HEADERS = 128 * 1024, /* that libcurl accepts */
+    /* Less than the 100 kB of a header line at which libcurl gives up, so that it sees before
+     * whether the line begins like HTTP. */
+    RECEIVE_BUFFER_SIZE = 96 * 1024,
     MAX_SAFE_REQUEST = 64 * 1024,
     MAX_UPLOAD_BUFFER = 2 * 1024 * 1024
 };
@@ -165,7 +167,7 @@ CURLcode compat_configure(CURL *easy, size_t request_size, bool is_https) {
         code = set_long(easy, (CURLoption)OPTION_QUICK_EXIT, 1);
     }
     if (code == CURLE_OK && is_between(0, 0x080100) && is_https) {
-        code = set_long(easy, CURLOPT_BUFFERSIZE, MAX_HTTP2_HEADERS);
+        code = set_long(easy, CURLOPT_BUFFERSIZE, RECEIVE_BUFFER_SIZE);
     }
     if (code == CURLE_OK && is_between(0x080400, 0x080700) && request_size > MAX_SAFE_REQUEST) {
         code = set_long(easy, CURLOPT_UPLOAD_BUFFERSIZE, MAX_UPLOAD_BUFFER);
