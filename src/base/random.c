@@ -3,6 +3,7 @@
 
 #include <sys/random.h>
 #include <time.h>
+#include <unistd.h>
 
 uint32_t random_bits(void) {
     uint32_t bits = 0;

@@ -312,7 +312,8 @@ static void test_too_long_wait_is_not_started(void **state) {
 /* Would catch a wake-up that is lost without a wait in progress, or that ends two waits, and a
  * timeout that overflows. */
 static void test_wake_ends_next_wait(void **state) {
-    const struct transport_settings settings = {.connect_timeout_ms = 1000};
+    const struct transport_settings settings = {.base_url.text = "http://127.0.0.1",
+                                                .connect_timeout_ms = 1000};
     struct transport_session *session = transport_libcurl.open(&settings, 1);
     (void)state;
     assert_non_null(session);
