@@ -343,12 +343,14 @@ static int32_t collect(struct transport_session *session, struct transport_respo
 
 /* ---- Waiting ---- */
 
-/* The time between two waits is the host's. */
+/* The time between two waits is the host's, and a transfer that is held back has no time of its
+ * own.
+ */
 static void resume_timers(struct transport_session *session) {
     const int64_t now = clock_now_ms();
     for (int32_t i = 0; i < session->slot_count; i++) {
         struct transfer *transfer = &session->transfers[i];
-        if (transfer->is_in_flight) {
+        if (transfer->is_in_flight && transfer->hold != TRANSFER_IS_HELD) {
             const bool is_extended = now > transfer->timer.paused_ms;
             timer_resume(&transfer->timer, now);
             timer_resume(&transfer->connect_timer, now);
@@ -362,9 +364,10 @@ static void resume_timers(struct transport_session *session) {
 static void pause_timers(struct transport_session *session) {
     const int64_t now = clock_now_ms();
     for (int32_t i = 0; i < session->slot_count; i++) {
-        if (session->transfers[i].is_in_flight) {
-            timer_pause(&session->transfers[i].timer, now);
-            timer_pause(&session->transfers[i].connect_timer, now);
+        struct transfer *transfer = &session->transfers[i];
+        if (transfer->is_in_flight && transfer->timer.paused_ms < 0) {
+            timer_pause(&transfer->timer, now);
+            timer_pause(&transfer->connect_timer, now);
         }
     }
 }
@@ -417,8 +420,8 @@ static CURLMcode poll_sockets(const struct transport_session *session, int64_t t
 static void wait_for_transfer(struct transport_session *session, int64_t timeout_ms) {
     int running_count = 0;
     int in_flight_count = 0;
-    resume_timers(session);
     release_held(session);
+    resume_timers(session);
     errno = 0;
     session->failure = CURLM_OK;
     CURLMcode code = curl_multi_perform(session->multi, &running_count);

@@ -364,6 +364,27 @@ static void test_limit_stops_sending(void **state) {
     }
 }
 
+/* The third request is held back while the 429's body arrives, for longer than the connect timeout.
+ * Would catch that time counting for the request. */
+static void test_held_request_does_not_time_out(void **state) {
+    static const char limit_headers[] =
+        "HTTP/1.1 429 Slow\r\nRetry-After: 1\r\nContent-Length: 10\r\n\r\n";
+    struct server *server = server_start_two_scripts(
+        SCRIPT(EXPECT, SEND_TEXT(limit_headers), SEND_SLOWLY("0123456789", 100), EXPECT, RESPOND,
+               AWAIT_CLOSE),
+        SCRIPT(EXPECT, SEND_SLOWLY("HTTP/1.1 404 ", 10), SEND("No\r\nContent-Length: 0\r\n\r\n"),
+               REPEAT));
+    reply_client *client = wire_create_client(server_url(server));
+    (void)state;
+    reply_client_set_connect_timeout_ms(client, 200, NULL);
+    reply_client_set_max_concurrency(client, 2, NULL);
+    reply_client_set_max_retries(client, 1, NULL);
+    const struct wire_summary summary = wire_fetch_all(client, 20, 3);
+    assert_int_equal(summary.contact_count, 1);
+    assert_int_equal(summary.error_counts[REPLY_ERROR_NOT_FOUND], 2);
+    assert_int_equal(wire_count_log("attempt "), 4);
+}
+
 /* ---- The host's time ---- */
 
 static void pause_long(size_t index) {
@@ -601,6 +622,7 @@ int main(int argc, char **argv) {
         WIRE_TEST(test_late_bytes_are_never_response),
         WIRE_TEST(test_late_bytes_in_call_are_ignored),
         WIRE_TEST(test_limit_stops_sending),
+        WIRE_TEST(test_held_request_does_not_time_out),
         WIRE_TEST(test_callback_time_spares_connect_timeout),
         WIRE_TEST(test_connect_timeout_is_reached),
         WIRE_TEST(test_large_headers_keep_all_contacts),
