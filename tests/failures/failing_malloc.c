@@ -20,7 +20,6 @@
 #endif
 #ifdef REAL
 extern void *REAL(malloc)(size_t size);
-extern void *REAL(calloc)(size_t count, size_t size);
 extern void *REAL(realloc)(void *block, size_t size);
 extern void REAL(free)(void *block);
 #else
@@ -73,8 +72,14 @@ void *malloc(size_t size) {
     return fails() ? NULL : count_block(REAL(malloc)(size));
 }
 
+/* musl's calloc calls malloc, which would count the block twice. */
 void *calloc(size_t number, size_t size) {
-    return fails() ? NULL : count_block(REAL(calloc)(number, size));
+    size_t total = 0;
+    if (fails() || __builtin_mul_overflow(number, size, &total)) {
+        return NULL;
+    }
+    void *block = count_block(REAL(malloc)(total));
+    return block != NULL ? memset(block, 0, total) : NULL;
 }
 
 void *realloc(void *block, size_t size) {

@@ -23,6 +23,8 @@ directory=$(cd "$builds/debian-$suite" && pwd)
 # inside ROOT COMMAND [ARGUMENT...]: runs the command in the system, with /proc and /dev. The mounts
 # and the processes are in namespaces of their own, so that none is left, even after an interrupt.
 inside() {
+    # The inner shell expands the expressions.
+    # shellcheck disable=SC2016
     unshare --mount --propagation private --pid --fork --kill-child sh -euc '
         root=$1
         shift
@@ -71,6 +73,7 @@ mkdir "$directory/root/checkout"
 tar -C "$source" --exclude=./build -cf - . | tar -C "$directory/root/checkout" -xf -
 
 for compiler in $compilers; do
+    # shellcheck disable=SC2016
     inside "$directory/root" sh -euc '
         suite=$1 compiler=$2 warnings=$3
         printf "\n== Debian %s, %s %s, libcurl %s, cJSON %s\n" "$suite" "$compiler" \
