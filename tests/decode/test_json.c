@@ -134,7 +134,8 @@ static const struct valid_case valid_cases[] = {
     {"string: unicode escapes", TEXT("\"\\u0001\\u00e9\\uABCD\\uabcd\\uFFFF\""),
      "string at 0, 32 bytes, escape\n"},
     {"string: UTF-8",
-     TEXT("\"\xC2\x80߿ࠀ\xED\x9F\xBF\xEE\x80\x80�\xEF\xBF\xBF𐀀\xF4\x8F\xBF\xBF\""),
+     TEXT("\"\xC2\x80\xDF\xBF\xE0\xA0\x80"
+          "\xED\x9F\xBF\xEE\x80\x80\xEF\xBF\xBD\xEF\xBF\xBF\xF0\x90\x80\x80\xF4\x8F\xBF\xBF\""),
      "string at 0, 29 bytes\n"},
 };
 

@@ -1,5 +1,5 @@
 #!/bin/sh
-# debian.sh SUITE [SOURCE]: builds and tests the source (default: this one) in a Debian of its own,
+# debian.sh SUITE [SOURCE] - builds and tests the source (default: this one) in a Debian of its own,
 # with that system's compilers and libraries and with warnings as errors. SUITE is trixie or sid.
 #
 # COMPILERS names the compilers: gcc (the default), clang or both. SCRIPTS names further scripts of
@@ -41,12 +41,20 @@ packages() {
     echo "$compilers" binutils bsdutils g++ groff luajit python3 python3-cffi
 }
 
+# This machine's settings for its mirror: a proxy, or a mirror whose lists are old.
+mirror_settings() {
+    for setting in Acquire::http::Proxy Acquire::Check-Date Acquire::Check-Valid-Until; do
+        apt-config dump "$setting"
+    done
+}
+
 # The packages are separate words.
 # shellcheck disable=SC2046
 install_system() {
     rm -rf "$directory/root"
     echo "Installing Debian $suite" >&2
     debootstrap --variant=minbase "$suite" "$directory/root" >"$directory/install.log" 2>&1 &&
+        mirror_settings >"$directory/root/etc/apt/apt.conf.d/90mirror" &&
         install_in_system $(packages)
 }
 

@@ -1,5 +1,5 @@
 #!/bin/sh
-# libraries.sh PREFIX...: builds and runs the tests against other versions of libcurl or cJSON, and
+# libraries.sh PREFIX... - builds and runs the tests against other versions of libcurl or cJSON, and
 # prints a table. Each PREFIX is a directory in which one of them is installed, or both; the
 # system's version replaces what is missing. BUILD_DIR is the parent of the build directories.
 set -eu

@@ -1,5 +1,5 @@
 #!/bin/sh
-# musl.sh: builds the tests with musl instead of glibc, with warnings as errors, and runs them.
+# musl.sh - builds the tests with musl instead of glibc, with warnings as errors, and runs them.
 # BUILD_DIR is the build directory.
 #
 # Debian has musl, but no libraries for it. So the script builds them from Debian's source packages,
