@@ -1,5 +1,5 @@
 #!/bin/sh
-# tls_fixture.sh DIRECTORY PORT...: writes valid and invalid certificates to the directory, and the
+# tls_fixture.sh DIRECTORY PORT... - writes valid and invalid certificates to the directory, and the
 # configuration of an nginx that responds with the requested contact. The ports are in the order of
 # the enum in test_tls.c.
 set -eu
