@@ -48,38 +48,36 @@ mirror_settings() {
     done
 }
 
-# The packages are separate words.
-# shellcheck disable=SC2046
-install_system() {
+install_base() {
     rm -rf "$directory/root"
     echo "Installing Debian $suite" >&2
     debootstrap --variant=minbase "$suite" "$directory/root" >"$directory/install.log" 2>&1 &&
         mirror_settings >"$directory/root/etc/apt/apt.conf.d/90mirror" &&
-        install_in_system $(packages)
+        : >"$directory/installed"
 }
 
-install_in_system() {
-    inside "$directory/root" sh -euc '
-        export DEBIAN_FRONTEND=noninteractive
-        apt-get update -qq
-        apt-get install -y -qq --no-install-recommends "$@"' install "$@" \
-        >>"$directory/install.log" 2>&1
+copy_source() {
+    rm -rf "$directory/root/checkout" && mkdir "$directory/root/checkout" &&
+        tar -C "$source" --exclude=./build -cf - . | tar -C "$directory/root/checkout" -xf -
 }
 
-if [ ! -f "$directory/installed" ]; then
-    if ! install_system; then
-        tail -n 20 "$directory/install.log"
-        echo "Debian $suite cannot be installed"
-        [ "$suite" != trixie ]
-        exit
-    fi
-    : >"$directory/installed"
+# The packages are separate words. The inner shell expands the expressions.
+# shellcheck disable=SC2016,SC2046
+install_system() {
+    { [ -f "$directory/installed" ] || install_base; } && copy_source &&
+        inside "$directory/root" sh -euc '
+            . /checkout/examples/install_packages.sh
+            install_packages "$@"' install $(packages) >>"$directory/install.log" 2>&1
+}
+
+if ! install_system; then
+    tail -n 20 "$directory/install.log"
+    echo "Debian $suite cannot be installed"
+    [ "$suite" != trixie ]
+    exit
 fi
 
-rm -rf "$directory/root/checkout"
-mkdir "$directory/root/checkout"
-tar -C "$source" --exclude=./build -cf - . | tar -C "$directory/root/checkout" -xf -
-
+status=0
 for compiler in $compilers; do
     # shellcheck disable=SC2016
     inside "$directory/root" sh -euc '
@@ -89,9 +87,10 @@ for compiler in $compilers; do
             "$(pkg-config --modversion libcurl)" "$(pkg-config --modversion libcjson)"
         CC=$compiler BUILD_DIR=/root/build/$compiler \
             sh /checkout/tests/run.sh -DCMAKE_C_FLAGS="$warnings"' \
-        run "$suite" "$compiler" "$warnings"
+        run "$suite" "$compiler" "$warnings" || status=1
 done
 for script in ${SCRIPTS:-}; do
     printf '\n== Debian %s, %s\n' "$suite" "$script"
-    inside "$directory/root" env BUILD_DIR=/root/build sh "/checkout/$script"
+    inside "$directory/root" env BUILD_DIR=/root/build sh "/checkout/$script" || status=1
 done
+exit $status
