@@ -264,7 +264,10 @@ static struct observed observe(reply_client *client) {
 }
 
 static bool is_expected(const struct observed *observed, const struct outcome *expected) {
-    const bool fails_in_libcurl = expected->result != REPLY_OK && expected->http_status == 0;
+    /* From 8.14 on, libcurl rejects a transfer coding that was not requested. */
+    const bool fails_in_libcurl =
+        expected->result != REPLY_OK &&
+        (expected->http_status == 0 || observed->error.curl_code == CURLE_BAD_CONTENT_ENCODING);
     return observed->result == expected->result &&
            observed->error.http_status == expected->http_status &&
            observed->error.attempts == expected->attempts && observed->error.retry_after_ms == -1 &&
@@ -570,7 +573,7 @@ static void test_unsolicited_response_is_ignored(void **state) {
 #define EMAIL "who@example.com"
 #define REST                                                                                       \
     "\"email\":\"" EMAIL "\",\"status\":\"Active\",\"currentStep\":2," DATE ",\"isOptedOut\":"     \
-                                                                            "false"
+    "false"
 
 static const struct {
     const char *text;
