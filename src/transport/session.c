@@ -91,9 +91,9 @@ static void wake(struct transport_session *session) {
 
 /* ---- Connections ---- */
 
-static bool has_user(const struct transport_session *session, const struct connection *connection) {
+static bool has_user(struct transport_session *session, const struct connection *connection) {
     for (int32_t i = 0; i < session->slot_count; i++) {
-        const struct transfer *transfer = &session->transfers[i];
+        struct transfer *transfer = &session->transfers[i];
         if (transfer->is_added && transfer_local_port(transfer) == connection->local_port) {
             return true;
         }
@@ -111,7 +111,7 @@ static void shut_down_retired(struct transport_session *session) {
     }
 }
 
-static void retire_connection(struct transport_session *session, const struct transfer *transfer) {
+static void retire_connection(struct transport_session *session, struct transfer *transfer) {
     struct connection *connection =
         connection_find(session->group.connections, transfer_local_port(transfer));
     if (connection != NULL && connection->state == CONNECTION_GOOD) {
@@ -153,11 +153,12 @@ static void add(const struct transport_session *session, struct transfer *transf
     transfer->is_added = code == CURLE_OK;
 }
 
-static void remove_from_multi(struct transport_session *session, struct transfer *transfer) {
-    if (transfer->is_added) {
-        curl_multi_remove_handle(session->multi, transfer->easy);
-        transfer->is_added = false;
-    }
+/* Returns false if libcurl does not give the handle back. */
+static bool remove_from_multi(struct transport_session *session, struct transfer *transfer) {
+    const bool is_removed =
+        !transfer->is_added || curl_multi_remove_handle(session->multi, transfer->easy) == CURLM_OK;
+    transfer->is_added = false;
+    return is_removed;
 }
 
 /* Starts the time that a transfer has for its connection. All timers are paused between waits. */
@@ -187,8 +188,7 @@ static void cancel(struct transport_session *session, int32_t slot) {
     struct transfer *transfer = &session->transfers[slot];
     session->group.hold_count -= transfer->holds_others ? 1 : 0;
     transfer->holds_others = false;
-    remove_from_multi(session, transfer);
-    if (!compat_can_reuse_handle()) {
+    if (!remove_from_multi(session, transfer) || !compat_can_reuse_handle()) {
         curl_easy_cleanup(transfer->easy);
         transfer->easy = NULL;
     }
@@ -275,7 +275,6 @@ static bool goes_on(struct transfer *transfer, CURLcode code) {
 
 static void restart(struct transport_session *session, struct transfer *transfer) {
     remove_from_multi(session, transfer);
-    transfer->error_text[0] = '\0';
     if (transfer->hold != TRANSFER_IS_HELD) {
         add(session, transfer);
     }
@@ -391,6 +390,18 @@ static void note_failure(struct transport_session *session, CURLMcode code) {
     nanosleep(&(struct timespec){.tv_nsec = 10000000}, NULL);
 }
 
+/* libcurl can forget that it has read from an HTTP/2 connection for another transfer, until it is
+ * called again. */
+enum { MAX_POLL_MS = 500 };
+
+static CURLMcode poll_sockets(const struct transport_session *session, int64_t timeout_ms,
+                              bool is_in_flight) {
+    const int64_t limit_ms = is_in_flight ? MAX_POLL_MS : INT_MAX;
+    return curl_multi_poll(
+        session->multi, NULL, 0,
+        timeout_ms < 0 || timeout_ms > limit_ms ? (int)limit_ms : (int)timeout_ms, NULL);
+}
+
 static void wait_for_transfer(struct transport_session *session, int64_t timeout_ms) {
     int running_count = 0;
     int in_flight_count = 0;
@@ -405,8 +416,7 @@ static void wait_for_transfer(struct transport_session *session, int64_t timeout
     if (code == CURLM_OK && running_count == in_flight_count) {
         timeout_ms = time_to_poll(session, timeout_ms);
         if (timeout_ms != 0) {
-            const int limit = timeout_ms < 0 || timeout_ms > INT_MAX ? INT_MAX : (int)timeout_ms;
-            code = curl_multi_poll(session->multi, NULL, 0, limit, NULL);
+            code = poll_sockets(session, timeout_ms, in_flight_count > 0);
         }
     }
     if (code != CURLM_OK) {

@@ -159,30 +159,40 @@ static size_t on_body(char *bytes, size_t size, size_t count, void *context) {
 
 /* ---- Sending ---- */
 
+/* Sets an option of a handle unless it is set already. */
+static CURLcode set_flag(CURL *easy, CURLoption option, bool *is_set, bool value) {
+    if (*is_set == value) {
+        return CURLE_OK;
+    }
+    *is_set = value;
+    return curl_easy_setopt(easy, option, value ? 1L : 0L);
+}
+
 bool transfer_is_sent(struct transfer *transfer) {
     long size = 0;
     curl_off_t sent_after = 0;
-    if (!transfer->is_sent && transfer->is_added) {
-        /* The size counts a proxy's CONNECT. Since 8.23 the time is set at the end of a transfer
-         * that has never been sent. */
-        curl_easy_getinfo(transfer->easy, CURLINFO_REQUEST_SIZE, &size);
-        curl_easy_getinfo(transfer->easy, CURLINFO_PRETRANSFER_TIME_T, &sent_after);
-        transfer->is_sent = size > 0 && (sent_after > 0 || !transfer->is_proxied);
+    if (transfer->is_sent || !transfer->is_added) {
+        return transfer->is_sent;
     }
+    curl_easy_getinfo(transfer->easy, CURLINFO_REQUEST_SIZE, &size);
+    if (size > 0 && transfer->is_proxied) {
+        /* The size counts the CONNECT, too. */
+        curl_easy_getinfo(transfer->easy, CURLINFO_PRETRANSFER_TIME_T, &sent_after);
+    }
+    transfer->is_sent = size > 0 && (sent_after > 0 || !transfer->is_proxied);
     return transfer->is_sent;
 }
 
-long transfer_local_port(const struct transfer *transfer) {
-    long port = transfer->local_port;
-    if (transfer->is_added) {
-        curl_easy_getinfo(transfer->easy, CURLINFO_LOCAL_PORT, &port);
+long transfer_local_port(struct transfer *transfer) {
+    if (transfer->local_port <= 0 && transfer->is_added) {
+        curl_easy_getinfo(transfer->easy, CURLINFO_LOCAL_PORT, &transfer->local_port);
     }
-    return port;
+    return transfer->local_port;
 }
 
 /* Returns true if the transfer is about to be sent on a reused HTTP/1 connection on which something
  * has arrived: those bytes cannot be its response. */
-static bool is_stale(const struct transfer *transfer) {
+static bool is_stale(struct transfer *transfer) {
     long connect_count = 0;
     if (!compat_reads_unread_bytes()) {
         return false;
@@ -193,6 +203,15 @@ static bool is_stale(const struct transfer *transfer) {
             ? connection_find(transfer->group->connections, transfer_local_port(transfer))
             : NULL;
     return connection != NULL && connection->is_http1 && connection_has_unread(connection);
+}
+
+/* libcurl keeps only the first error of a transfer, and counts what fails while it closes another
+ * connection to make room, so the transfer has no error buffer before it has a connection. */
+static void note_connection(struct transfer *transfer) {
+    if (!transfer->has_connection) {
+        transfer->has_connection = true;
+        curl_easy_setopt(transfer->easy, CURLOPT_ERRORBUFFER, transfer->error_text);
+    }
 }
 
 /* libcurl calls this after each step of a transfer, also between choosing a connection and sending
@@ -208,8 +227,12 @@ static int on_progress(void *context, curl_off_t unused_1, curl_off_t unused_2, 
     (void)unused_3;
     (void)unused_4;
     transfer->last_errno = errno;
+    note_connection(transfer);
+    if (transfer->is_sent && transfer->error_text[0] == '\0') {
+        return 0;
+    }
     if (transfer->hold == TRANSFER_GOES_ON && transfer->error_text[0] != '\0') {
-        curl_easy_setopt(transfer->easy, CURLOPT_FORBID_REUSE, 1L);
+        set_flag(transfer->easy, CURLOPT_FORBID_REUSE, &transfer->is_forbid_set, true);
     } else if (transfer->hold == TRANSFER_GOES_ON && !transfer_is_sent(transfer)) {
         transfer->hold = transfer->group->hold_count > 0 ? TRANSFER_IS_HELD
                          : is_stale(transfer)            ? TRANSFER_IS_STALE
@@ -235,6 +258,8 @@ static CURLcode accept_missing(CURLcode code) {
 }
 
 #define SET(option, value) code = code != CURLE_OK ? code : curl_easy_setopt(easy, option, value)
+#define SET_FLAG(option, is_set, value)                                                            \
+    code = code != CURLE_OK ? code : set_flag(easy, option, &transfer->is_set, value)
 #define SET_IF_KNOWN(option, value)                                                                \
     code = code != CURLE_OK ? code : accept_missing(curl_easy_setopt(easy, option, value))
 
@@ -274,7 +299,6 @@ static CURLcode set_options(CURL *easy, struct transfer *transfer) {
     }
     SET_IF_KNOWN(CURLOPT_PROXY_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
     SET_IF_KNOWN(CURLOPT_ACCEPT_ENCODING, compat_has_gzip() ? "gzip" : NULL);
-    SET(CURLOPT_ERRORBUFFER, transfer->error_text);
     SET(CURLOPT_HEADERFUNCTION, on_header);
     SET(CURLOPT_HEADERDATA, transfer);
     SET(CURLOPT_WRITEFUNCTION, on_body);
@@ -308,6 +332,11 @@ static CURLcode ensure_handle(struct transfer *transfer) {
         return code;
     }
     transfer->easy = easy;
+    transfer->is_pipewait_set = false;
+    transfer->is_fresh_set = false;
+    transfer->is_forbid_set = false;
+    transfer->is_timeout_extended = true;
+    transfer->has_connection = false;
     return CURLE_OK;
 }
 
@@ -335,23 +364,33 @@ CURLcode transfer_configure(struct transfer *transfer, const char *url) {
     CURLcode code = ensure_handle(transfer);
     CURL *easy = transfer->easy;
     SET(CURLOPT_URL, url);
-    SET(CURLOPT_FORBID_REUSE, 0L);
     return code;
 }
 
 CURLcode transfer_set_connection(struct transfer *transfer, bool can_wait, bool is_fresh) {
     CURL *easy = transfer->easy;
     CURLcode code = CURLE_OK;
+    if (transfer->has_connection) {
+        SET(CURLOPT_ERRORBUFFER, NULL);
+    }
+    if (transfer->is_timeout_extended) {
+        SET(CURLOPT_CONNECTTIMEOUT_MS, (long)transfer->group->settings->connect_timeout_ms);
+    }
+    transfer->has_connection = false;
+    transfer->is_timeout_extended = false;
     transfer->can_wait = can_wait;
     transfer->hold = TRANSFER_GOES_ON;
-    SET(CURLOPT_PIPEWAIT, can_wait ? 1L : 0L);
-    SET(CURLOPT_FRESH_CONNECT, is_fresh ? 1L : 0L);
-    SET(CURLOPT_CONNECTTIMEOUT_MS, (long)transfer->group->settings->connect_timeout_ms);
+    transfer->local_port = 0;
+    transfer->error_text[0] = '\0';
+    SET_FLAG(CURLOPT_FORBID_REUSE, is_forbid_set, false);
+    SET_FLAG(CURLOPT_PIPEWAIT, is_pipewait_set, can_wait);
+    SET_FLAG(CURLOPT_FRESH_CONNECT, is_fresh_set, is_fresh);
     return code;
 }
 
 void transfer_extend_connect(struct transfer *transfer) {
     const int64_t timeout_ms = transfer->connect_timer.ends_ms - transfer->connect_started_ms;
+    transfer->is_timeout_extended = true;
     curl_easy_setopt(transfer->easy, CURLOPT_CONNECTTIMEOUT_MS,
                      timeout_ms < LONG_MAX ? (long)timeout_ms : LONG_MAX);
 }
@@ -553,9 +592,8 @@ void transfer_describe(struct transfer *transfer, CURLcode code,
 
 void transfer_note_connection(struct transfer *transfer) {
     long version = 0;
-    transfer->local_port = transfer_local_port(transfer);
     struct connection *connection =
-        connection_find(transfer->group->connections, transfer->local_port);
+        connection_find(transfer->group->connections, transfer_local_port(transfer));
     if (connection != NULL && !connection->is_http1) {
         curl_easy_getinfo(transfer->easy, CURLINFO_HTTP_VERSION, &version);
         connection->is_http1 = version == CURL_HTTP_VERSION_1_0 || version == CURL_HTTP_VERSION_1_1;
