@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <netinet/in.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -161,7 +162,7 @@ static void respond(const char *headers, char *response) {
 static bool send_all(int connection, const char *text) {
     size_t left = strlen(text);
     while (left > 0) {
-        const ssize_t sent = send(connection, text, left, MSG_NOSIGNAL);
+        const ssize_t sent = send(connection, text, left, 0);
         if (sent < 0) {
             return false;
         }
@@ -225,9 +226,12 @@ static int listen_on_loopback(struct sockaddr_in *address) {
     const int listener = socket(AF_INET, SOCK_STREAM, 0);
     *address =
         (struct sockaddr_in){.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    if (listener < 0 || bind(listener, (struct sockaddr *)address, size) != 0 ||
-        listen(listener, 128) != 0 ||
+    if (listener < 0) {
+        return -1;
+    }
+    if (bind(listener, (struct sockaddr *)address, size) != 0 || listen(listener, 128) != 0 ||
         getsockname(listener, (struct sockaddr *)address, &size) != 0) {
+        close(listener);
         return -1;
     }
     return listener;
@@ -237,6 +241,7 @@ int main(void) {
     static int listener; /* static: the threads use it after main returns */
     struct sockaddr_in address;
     char ignored[64];
+    signal(SIGPIPE, SIG_IGN); /* macOS has no MSG_NOSIGNAL */
     listener = listen_on_loopback(&address);
     if (listener < 0) {
         perror("mock_server");

@@ -9,6 +9,9 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#if defined(__APPLE__) || defined(__FreeBSD__)
+#include <xlocale.h> /* newlocale, strtod_l */
+#endif
 
 #include "base/error.h"
 #include "base/secret.h"
@@ -479,6 +482,8 @@ void reply_sequence_contact_free(reply_sequence_contact *contact) {
 }
 
 void contact_discard(reply_sequence_contact *contact) {
-    struct block *block = block_of(contact);
-    secret_free(block, block->size);
+    if (contact != NULL) {
+        struct block *block = block_of(contact);
+        secret_free(block, block->size);
+    }
 }

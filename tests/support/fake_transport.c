@@ -852,12 +852,12 @@ uint32_t random_bits(void) {
 
 /* ---- The rest of the table ---- */
 
-static bool prepare(void) {
+static reply_result prepare(reply_error *error) {
     if (fake.prepares_to_fail > 0) {
         fake.prepares_to_fail--;
-        return false;
+        return error_set_no_memory(error);
     }
-    return true;
+    return REPLY_OK;
 }
 
 static const char *version(void) {

@@ -14,6 +14,7 @@
 
 #include "support/libc_fault.h"
 #include "support/timing.h"
+#include "support/check_range.h"
 
 enum { MAX_CLIENTS = 64, MAX_LOG_SIZE = 1024 * 1024 };
 
@@ -29,6 +30,14 @@ static struct {
     char text[MAX_LOG_SIZE];
 } kept_log = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
+static void (*on_log_line)(const char *line);
+static void (*on_delivery)(size_t index);
+
+void wire_set_hooks(void (*on_line)(const char *line), void (*on_contact)(size_t index)) {
+    on_log_line = on_line;
+    on_delivery = on_contact;
+}
+
 static void keep_log_line(const char *line, void *user_data) {
     (void)user_data;
     pthread_mutex_lock(&kept_log.lock);
@@ -40,6 +49,9 @@ static void keep_log_line(const char *line, void *user_data) {
         kept_log.length++;
     }
     pthread_mutex_unlock(&kept_log.lock);
+    if (on_log_line != NULL) {
+        on_log_line(line);
+    }
 }
 
 static void empty_log(void) {
@@ -217,6 +229,9 @@ static int record_delivery(size_t index, reply_result result, reply_sequence_con
         summary->max_attempts = error->attempts;
     }
     reply_sequence_contact_free(contact);
+    if (on_delivery != NULL) {
+        on_delivery(index);
+    }
     return 0;
 }
 
@@ -236,7 +251,7 @@ struct wire_summary wire_fetch_many(reply_client *client, int64_t sequence_id, i
 }
 
 struct wire_summary wire_fetch_all(reply_client *client, int64_t sequence_id, int count) {
-    assert_in_range(count, 1, WIRE_MAX_CONTACTS);
+    check_in_range(count, 1, WIRE_MAX_CONTACTS);
     const struct wire_summary summary = wire_fetch_many(client, sequence_id, count);
     assert_int_equal(summary.result, REPLY_OK);
     assert_true(summary.is_each_delivered_once);
@@ -252,6 +267,7 @@ int wire_tear_down(void **state) {
     }
     client_count = 0;
     server_stop_all();
+    wire_set_hooks(NULL, NULL);
     libc_fault_end();
     empty_log();
     return 0;
