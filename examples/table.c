@@ -7,7 +7,10 @@
 #include "style.h"
 #include "terminal.h"
 
-enum { GAP = 2 /* columns between two cells */ };
+enum {
+    GAP = 2,                      /* columns between two cells */
+    ALL_CELLS = TABLE_MAX_COLUMNS /* in place of the index of a cell */
+};
 
 struct table_row {
     char *cells[TABLE_MAX_COLUMNS];
@@ -139,18 +142,19 @@ static size_t write_cell(FILE *stream, const char *text, size_t width, bool is_r
     return indent + used;
 }
 
-/* The style of the cell at index styled is style. A cell is padded before the next one, so that a
- * line does not end with spaces. */
+/* The cell at index styled has the style; ALL_CELLS: each cell has it. A cell is padded before the
+ * next one, so that a line does not end with spaces. */
 static void write_line(FILE *stream, const struct table *table, const struct layout *layout,
                        const char *const *cells, int styled, const char *style) {
     size_t padding = 0;
     for (size_t i = 0; i < table->column_count; i++) {
         if (!layout->is_hidden[i]) {
             const size_t width = layout->widths[i];
+            const bool is_styled = styled == (int)i || styled == ALL_CELLS;
             write_spaces(stream, padding);
             const size_t used =
                 write_cell(stream, cells[i], width, table->columns[i].is_right_aligned,
-                           styled == (int)i ? style : NULL);
+                           is_styled ? style : NULL);
             padding = GAP + width - used;
         }
     }
@@ -166,9 +170,7 @@ void table_write(FILE *stream, const struct table *table, size_t width, bool use
     for (size_t i = 0; i < table->column_count; i++) {
         titles[i] = table->columns[i].title;
     }
-    fputs(use_colour ? STYLE_DIM : "", stream);
-    write_line(stream, table, &layout, titles, -1, NULL);
-    fputs(use_colour ? STYLE_PLAIN : "", stream);
+    write_line(stream, table, &layout, titles, ALL_CELLS, use_colour ? STYLE_DIM : NULL);
     for (size_t i = 0; i < table->row_count; i++) {
         const struct table_row *row = &table->rows[i];
         write_line(stream, table, &layout, (const char *const *)row->cells, row->warning,
