@@ -20,8 +20,6 @@ fi
 export TZ=UTC REPLY_API_KEY=a-secret-key TERM=xterm
 unset NO_COLOR
 start_mock_server "$server" || exit 1
-newline='
-'
 
 # ---- Run ----
 

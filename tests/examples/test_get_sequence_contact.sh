@@ -8,6 +8,8 @@ server=$2
 tls_server=
 trap '[ -z "$tls_server" ] || kill "$tls_server"; rm -rf "$work"' EXIT
 
+newline='
+'
 example_json() { # CONTACT_ID
     printf '{"contactId": %s, "sequenceId": 100, "email": "john.doe@company.com", ' "$1"
     printf '"firstName": "John", "lastName": "Doe",  "company": "Tech Solutions Inc", '

@@ -22,6 +22,8 @@ sample_table="   id  name               email                 status       step 
 12410  Grace Testcase     grace@example.com     Finished        6  -
 12411  -                  -                     Paused          1  -
 "
+newline='
+'
 sample_summary="12 contacts, 2 opted out, 0 could not be read
 "
 
