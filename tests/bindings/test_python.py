@@ -5,6 +5,7 @@ import json
 import signal
 import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import replyio
 
@@ -213,6 +214,13 @@ with replyio.Client("key", base_url=BASE_URL, page_size=100) as client:
     except KeyError:
         pass
     assert not is_in_progress(client)
+
+# The end of a loop does not interrupt another call in progress: pages of sequence 200 take 0.3 s.
+with replyio.Client("key", base_url=BASE_URL) as client, ThreadPoolExecutor(1) as executor:
+    slow = executor.submit(lambda: list(client.list_sequence_contacts(200)))
+    for _ in client.list_sequence_contacts(201):
+        break
+    assert len(slow.result()) == 2500
 
 # An open list does not keep the interpreter from its exit.
 left_open = replyio.Client("key", base_url=BASE_URL).list_sequence_contacts(201)
