@@ -3,8 +3,8 @@
 
 #include <stddef.h>
 
-static char to_lower(char character) {
-    return character >= 'A' && character <= 'Z' ? (char)(character - 'A' + 'a') : character;
+static int to_lower(int character) {
+    return character >= 'A' && character <= 'Z' ? character - 'A' + 'a' : character;
 }
 
 /* strcasecmp depends on the locale. */
