@@ -60,7 +60,9 @@ for _, name in ipairs(int32_settings) do
     end
     assert(is_setting_rejected(name, 4294967297LL), name)
 end
-for name, value in pairs({ timeout_ms = 2 ^ 31, max_retries = 11, max_concurrency = 0, page_size = 9 }) do
+local rejected_values =
+    { timeout_ms = 2 ^ 31, max_retries = 11, max_concurrency = 0, page_size = 9 }
+for name, value in pairs(rejected_values) do
     local _, out_of_range = replyio.new_client("key", { [name] = value })
     assert(out_of_range.result == "REPLY_ERROR_INVALID_ARGUMENT", name)
 end
