@@ -30,8 +30,8 @@ static const char example_contact[] =
     " \"company\": \"Tech Solutions Inc\", \"title\": \"Senior Product Manager\",\n"
     " \"status\": \"Active\", \"subStatus\": \"None\", \"currentStep\": 2,\n"
     " \"addingDate\": \"2024-03-08T10:00:00+00:00\", \"movingDate\": null,\n"
-    " \"nextSendAfter\": \"2024-03-09T09:00:00+00:00\", \"isOptedOut\": false, \"emailAccountId\": "
-    "101,\n"
+    " \"nextSendAfter\": \"2024-03-09T09:00:00+00:00\", \"isOptedOut\": false,"
+    " \"emailAccountId\": 101,\n"
     " \"linkedInAccountId\": null, \"icpScore\": 0.85}";
 
 static const struct mock_contact sample_contacts[] = {
@@ -66,29 +66,29 @@ static const struct mock_contact sample_contacts[] = {
 
 /* Opted out, with control characters, raw and as JSON escapes, and with unknown values. */
 static const char unsafe_contact[] =
-    "\"email\": \"zoe@company.com\", \"firstName\": \"Zo\u00EB \\u001b[31m\\u202e\", \"lastName\": "
-    "\"\u6F22\u5B57\\n\\u009b\",\n"
-    " \"company\": \"\u2028\x7F\", \"title\": null, \"status\": \"Snoozed\\u0007\", \"subStatus\": "
-    "\"Bounced\", \"currentStep\": "
-    "0,\n"
-    " \"addingDate\": \"2025-10-29T10:00:00.00\", \"movingDate\": \"the day before\", "
-    "\"nextSendAfter\": null,\n"
-    " \"isOptedOut\": true, \"emailAccountId\": 7, \"linkedInAccountId\": 9007199254740993, "
-    "\"icpScore\": null}";
+    "\"email\": \"zoe@company.com\", \"firstName\": \"Zo\u00EB \\u001b[31m\\u202e\","
+    " \"lastName\": \"\u6F22\u5B57\\n\\u009b\",\n"
+    " \"company\": \"\u2028\x7F\", \"title\": null, \"status\": \"Snoozed\\u0007\","
+    " \"subStatus\": \"Bounced\", \"currentStep\": 0,\n"
+    " \"addingDate\": \"2025-10-29T10:00:00.00\", \"movingDate\": \"the day before\","
+    " \"nextSendAfter\": null,\n"
+    " \"isOptedOut\": true, \"emailAccountId\": 7, \"linkedInAccountId\": 9007199254740993,"
+    " \"icpScore\": null}";
 
 static const char nameless_contact[] =
-    "\"email\": \"info@company.com\", \"status\": \"outofoffice\", \"subStatus\": \"AutoReplied\", "
-    "\"currentStep\": 1,\n"
+    "\"email\": \"info@company.com\", \"status\": \"outofoffice\", \"subStatus\": \"AutoReplied\","
+    " \"currentStep\": 1,\n"
     " \"addingDate\": \"2024-03-08T10:00:00+00:00\", \"isOptedOut\": false}";
 
-static const char bare_contact[] = "\"status\": \"Finished\", \"currentStep\": 1, \"addingDate\": "
-                                   "\"2024-03-08T10:00:00+00:00\", \"isOptedOut\": false}";
+static const char bare_contact[] =
+    "\"status\": \"Finished\", \"currentStep\": 1,"
+    " \"addingDate\": \"2024-03-08T10:00:00+00:00\", \"isOptedOut\": false}";
 
 /* The first and the last day that a date can have, and a day that is year 0 in UTC. */
 static const char extreme_dates_contact[] =
-    "\"status\": \"Active\", \"currentStep\": 1, \"addingDate\": \"0001-01-01T00:00:00\", "
-    "\"movingDate\": \"9999-12-31T23:59:59+00:00\", "
-    "\"nextSendAfter\": \"0001-01-01T00:00:00+05:00\", \"isOptedOut\": false}";
+    "\"status\": \"Active\", \"currentStep\": 1, \"addingDate\": \"0001-01-01T00:00:00\","
+    " \"movingDate\": \"9999-12-31T23:59:59+00:00\","
+    " \"nextSendAfter\": \"0001-01-01T00:00:00+05:00\", \"isOptedOut\": false}";
 
 /* Texts that a spreadsheet would run, or that need quotes in CSV. */
 static const char formula_contact[] = CONTACT(

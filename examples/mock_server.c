@@ -136,9 +136,9 @@ static void respond_with_contact(FILE *response, int64_t sequence_id, int64_t co
     static atomic_flag has_limited = ATOMIC_FLAG_INIT;
     if (contact_id == NOT_FOUND_CONTACT) {
         write_response(response, "404 Not Found\r\nX-Request-Id: 4bf92f" PROBLEM,
-                       "{\"title\": \"Not Found\", \"status\": 404, \"detail\": \"The contact is "
-                       "not in this sequence.\", "
-                       "\"code\": \"sequenceContact.notInSequence\"}");
+                       "{\"title\": \"Not Found\", \"status\": 404,"
+                       " \"detail\": \"The contact is not in this sequence.\","
+                       " \"code\": \"sequenceContact.notInSequence\"}");
     } else if (contact_id == RATE_LIMITED_CONTACT && !atomic_flag_test_and_set(&has_limited)) {
         write_rate_limited(response);
     } else {

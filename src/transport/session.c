@@ -91,9 +91,9 @@ static void wake(struct transport_session *session) {
 
 /* ---- Connections ---- */
 
-static bool has_user(const struct transport_session *session, const struct connection *connection) {
+static bool has_user(struct transport_session *session, const struct connection *connection) {
     for (int32_t i = 0; i < session->slot_count; i++) {
-        const struct transfer *transfer = &session->transfers[i];
+        struct transfer *transfer = &session->transfers[i];
         if (transfer->is_added && transfer_local_port(transfer) == connection->local_port) {
             return true;
         }
@@ -111,7 +111,7 @@ static void shut_down_retired(struct transport_session *session) {
     }
 }
 
-static void retire_connection(struct transport_session *session, const struct transfer *transfer) {
+static void retire_connection(struct transport_session *session, struct transfer *transfer) {
     struct connection *connection =
         connection_find(session->group.connections, transfer_local_port(transfer));
     if (connection != NULL && connection->state == CONNECTION_GOOD) {

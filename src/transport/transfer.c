@@ -154,30 +154,40 @@ static size_t on_body(char *bytes, size_t size, size_t count, void *context) {
 
 /* ---- Sending ---- */
 
+/* Sets an option of a handle unless it is set already. */
+static CURLcode set_flag(CURL *easy, CURLoption option, bool *is_set, bool value) {
+    if (*is_set == value) {
+        return CURLE_OK;
+    }
+    *is_set = value;
+    return curl_easy_setopt(easy, option, value ? 1L : 0L);
+}
+
 bool transfer_is_sent(struct transfer *transfer) {
     long size = 0;
     curl_off_t sent_after = 0;
-    if (!transfer->is_sent && transfer->is_added) {
-        /* The size counts a proxy's CONNECT. Since 8.23 the time is set at the end of a transfer
-         * that has never been sent. */
-        curl_easy_getinfo(transfer->easy, CURLINFO_REQUEST_SIZE, &size);
-        curl_easy_getinfo(transfer->easy, CURLINFO_PRETRANSFER_TIME_T, &sent_after);
-        transfer->is_sent = size > 0 && (sent_after > 0 || !transfer->is_proxied);
+    if (transfer->is_sent || !transfer->is_added) {
+        return transfer->is_sent;
     }
+    curl_easy_getinfo(transfer->easy, CURLINFO_REQUEST_SIZE, &size);
+    if (size > 0 && transfer->is_proxied) {
+        /* The size counts the CONNECT, too. */
+        curl_easy_getinfo(transfer->easy, CURLINFO_PRETRANSFER_TIME_T, &sent_after);
+    }
+    transfer->is_sent = size > 0 && (sent_after > 0 || !transfer->is_proxied);
     return transfer->is_sent;
 }
 
-long transfer_local_port(const struct transfer *transfer) {
-    long port = transfer->local_port;
-    if (transfer->is_added) {
-        curl_easy_getinfo(transfer->easy, CURLINFO_LOCAL_PORT, &port);
+long transfer_local_port(struct transfer *transfer) {
+    if (transfer->local_port <= 0 && transfer->is_added) {
+        curl_easy_getinfo(transfer->easy, CURLINFO_LOCAL_PORT, &transfer->local_port);
     }
-    return port;
+    return transfer->local_port;
 }
 
 /* Returns true if the transfer is about to be sent on a reused HTTP/1 connection on which something
  * has arrived: those bytes cannot be its response. */
-static bool is_stale(const struct transfer *transfer) {
+static bool is_stale(struct transfer *transfer) {
     long connect_count = 0;
     if (!compat_reads_unread_bytes()) {
         return false;
@@ -203,8 +213,11 @@ static int on_progress(void *context, curl_off_t unused_1, curl_off_t unused_2, 
     (void)unused_3;
     (void)unused_4;
     transfer->last_errno = errno;
+    if (transfer->is_sent && transfer->error_text[0] == '\0') {
+        return 0;
+    }
     if (transfer->hold == TRANSFER_GOES_ON && transfer->error_text[0] != '\0') {
-        curl_easy_setopt(transfer->easy, CURLOPT_FORBID_REUSE, 1L);
+        set_flag(transfer->easy, CURLOPT_FORBID_REUSE, &transfer->is_forbid_set, true);
     } else if (transfer->hold == TRANSFER_GOES_ON && !transfer_is_sent(transfer)) {
         transfer->hold = transfer->group->hold_count > 0 ? TRANSFER_IS_HELD
                          : is_stale(transfer)            ? TRANSFER_IS_STALE
@@ -301,6 +314,10 @@ static CURLcode ensure_handle(struct transfer *transfer) {
         return code;
     }
     transfer->easy = easy;
+    transfer->is_pipewait_set = false;
+    transfer->is_fresh_set = false;
+    transfer->is_forbid_set = false;
+    transfer->is_timeout_extended = true;
     return CURLE_OK;
 }
 
@@ -325,23 +342,29 @@ CURLcode transfer_configure(struct transfer *transfer, const char *url) {
     transfer->is_https = strncmp(url, "https:", strlen("https:")) == 0;
     transfer->is_proxied = may_use_proxy(transfer->group->settings);
     SET(CURLOPT_URL, url);
-    SET(CURLOPT_FORBID_REUSE, 0L);
-    return code;
+    return code != CURLE_OK ? code
+                            : set_flag(easy, CURLOPT_FORBID_REUSE, &transfer->is_forbid_set, false);
 }
 
 CURLcode transfer_set_connection(struct transfer *transfer, bool can_wait, bool is_fresh) {
     CURL *easy = transfer->easy;
-    CURLcode code = CURLE_OK;
+    CURLcode code = set_flag(easy, CURLOPT_PIPEWAIT, &transfer->is_pipewait_set, can_wait);
     transfer->can_wait = can_wait;
     transfer->hold = TRANSFER_GOES_ON;
-    SET(CURLOPT_PIPEWAIT, can_wait ? 1L : 0L);
-    SET(CURLOPT_FRESH_CONNECT, is_fresh ? 1L : 0L);
-    SET(CURLOPT_CONNECTTIMEOUT_MS, (long)transfer->group->settings->connect_timeout_ms);
+    transfer->local_port = 0;
+    if (code == CURLE_OK) {
+        code = set_flag(easy, CURLOPT_FRESH_CONNECT, &transfer->is_fresh_set, is_fresh);
+    }
+    if (transfer->is_timeout_extended) {
+        SET(CURLOPT_CONNECTTIMEOUT_MS, (long)transfer->group->settings->connect_timeout_ms);
+        transfer->is_timeout_extended = false;
+    }
     return code;
 }
 
 void transfer_extend_connect(struct transfer *transfer) {
     const int64_t timeout_ms = transfer->connect_timer.ends_ms - transfer->connect_started_ms;
+    transfer->is_timeout_extended = true;
     curl_easy_setopt(transfer->easy, CURLOPT_CONNECTTIMEOUT_MS,
                      timeout_ms < LONG_MAX ? (long)timeout_ms : LONG_MAX);
 }
@@ -419,15 +442,11 @@ static reply_result result_of(const struct transfer *transfer, CURLcode code) {
  * really failed, errno says so. */
 static bool is_header_too_large(const struct transfer *transfer, CURLcode code) {
     curl_off_t responded_after = 0;
-    if (compat_is_too_large(code)) {
-        return true;
+    if (code == CURLE_OUT_OF_MEMORY && transfer->start_failure == CURLE_OK &&
+        transfer->last_errno != ENOMEM && transfer->http_status == 0) {
+        curl_easy_getinfo(transfer->easy, CURLINFO_STARTTRANSFER_TIME_T, &responded_after);
     }
-    if (code != CURLE_OUT_OF_MEMORY || transfer->start_failure != CURLE_OK ||
-        transfer->last_errno == ENOMEM) {
-        return false;
-    }
-    curl_easy_getinfo(transfer->easy, CURLINFO_STARTTRANSFER_TIME_T, &responded_after);
-    return transfer->http_status == 0 && responded_after > 0;
+    return compat_is_too_large(code) || responded_after > 0;
 }
 
 void transfer_describe_failure(struct transport_response *response, reply_result failure,
@@ -535,9 +554,8 @@ void transfer_describe(struct transfer *transfer, CURLcode code,
 
 void transfer_note_connection(struct transfer *transfer) {
     long version = 0;
-    transfer->local_port = transfer_local_port(transfer);
     struct connection *connection =
-        connection_find(transfer->group->connections, transfer->local_port);
+        connection_find(transfer->group->connections, transfer_local_port(transfer));
     if (connection != NULL && !connection->is_http1) {
         curl_easy_getinfo(transfer->easy, CURLINFO_HTTP_VERSION, &version);
         connection->is_http1 = version == CURL_HTTP_VERSION_1_0 || version == CURL_HTTP_VERSION_1_1;

@@ -1,5 +1,5 @@
 #!/bin/sh
-# check_symbols.sh LIBRARY LIST: compares the symbols that the shared library exports with the list.
+# check_symbols.sh LIBRARY LIST - compares the exported symbols of the shared library with the list.
 set -eu
 library=$1
 list=$2

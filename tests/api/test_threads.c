@@ -57,6 +57,16 @@ static void *fetch_contacts(void *context) {
     return NULL;
 }
 
+/* Joins the threads and checks that each has fetched count contacts. */
+static void expect_fetched(const struct fetcher fetchers[THREADS], int count) {
+    for (int i = 0; i < THREADS; i++) {
+        pthread_join(fetchers[i].thread, NULL);
+    }
+    for (int i = 0; i < THREADS; i++) {
+        assert_int_equal(fetchers[i].success_count, count);
+    }
+}
+
 static void test_threads_get_their_own_contacts(void **state) {
     struct server *server = server_start(RESPONSES);
     reply_client *client = wire_create_client(server_url(server));
@@ -66,12 +76,7 @@ static void test_threads_get_their_own_contacts(void **state) {
         fetchers[i] = (struct fetcher){.client = client, .sequence_id = i + 1, .count = 100};
         start_thread(&fetchers[i].thread, fetch_contacts, &fetchers[i]);
     }
-    for (int i = 0; i < THREADS; i++) {
-        pthread_join(fetchers[i].thread, NULL);
-    }
-    for (int i = 0; i < THREADS; i++) {
-        assert_int_equal(fetchers[i].success_count, 100);
-    }
+    expect_fetched(fetchers, 100);
     assert_int_equal(server_request_count(server), THREADS * 100);
     assert_in_range(server_connection_count(server), 1, THREADS);
 }
@@ -100,12 +105,7 @@ static void test_threads_create_clients_concurrently(void **state) {
         fetchers[i] = (struct fetcher){.url = server_url(server), .count = 20};
         start_thread(&fetchers[i].thread, create_fetch_and_destroy, &fetchers[i]);
     }
-    for (int i = 0; i < THREADS; i++) {
-        pthread_join(fetchers[i].thread, NULL);
-    }
-    for (int i = 0; i < THREADS; i++) {
-        assert_int_equal(fetchers[i].success_count, 20);
-    }
+    expect_fetched(fetchers, 20);
     assert_int_equal(server_connection_count(server), THREADS * 20);
 }
 
@@ -124,12 +124,7 @@ static void test_rate_limit_holds_every_thread(void **state) {
         start_thread(&fetchers[i].thread, fetch_contacts, &fetchers[i]);
         wire_await_log("wait ", 1);
     }
-    for (int i = 0; i < THREADS; i++) {
-        pthread_join(fetchers[i].thread, NULL);
-    }
-    for (int i = 0; i < THREADS; i++) {
-        assert_int_equal(fetchers[i].success_count, 1);
-    }
+    expect_fetched(fetchers, 1);
     assert_int_equal(server_request_count(server), THREADS + 1);
     for (int i = 1; i <= THREADS; i++) {
         assert_in_range(server_request(server, i).at_ms - server_request(server, 0).at_ms, 1000,

@@ -1,5 +1,5 @@
 #!/bin/sh
-# sanitize.sh: builds the tests with clang and runs them under AddressSanitizer, LeakSanitizer and
+# sanitize.sh - builds the tests with clang and runs them under AddressSanitizer, LeakSanitizer and
 # UndefinedBehaviorSanitizer, then under ThreadSanitizer. BUILD_DIR is the parent of both build
 # directories.
 set -eu

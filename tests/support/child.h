@@ -1,6 +1,6 @@
 /* child.h - a child process for a part of a test. */
-#ifndef REPLYIO_CHILD_H
-#define REPLYIO_CHILD_H
+#ifndef REPLYIO_TESTS_CHILD_H
+#define REPLYIO_TESTS_CHILD_H
 
 #include <stdbool.h>
 #include <sys/types.h>

@@ -15,9 +15,9 @@
 static void write_contact(char *body, size_t size, const char *sequence_id,
                           const char *contact_id) {
     snprintf(body, size,
-             "{\"contactId\":%s,\"sequenceId\":%s,\"email\":\"a\\u0040b.example\",\"firstName\":"
-             "\"Zo\\u00eb\",\"status\":\"Active\","
-             "\"currentStep\":2,\"addingDate\":\"2024-03-08T10:00:00+00:00\",\"isOptedOut\":true,"
+             "{\"contactId\":%s,\"sequenceId\":%s,\"email\":\"a\\u0040b.example\","
+             "\"firstName\":\"Zo\\u00eb\",\"status\":\"Active\",\"currentStep\":2,"
+             "\"addingDate\":\"2024-03-08T10:00:00+00:00\",\"isOptedOut\":true,"
              "\"icpScore\":0.85}",
              contact_id, sequence_id);
 }
@@ -35,10 +35,9 @@ static int respond(int connection, const char *request) {
     sscanf(request, "GET /v4/sequences/%31[0-9]/contacts/%31[0-9]", sequence_id, contact_id);
     if (strcmp(contact_id, "404") == 0) {
         status = "404 Not Found";
-        snprintf(
-            body, sizeof body,
-            "{\"title\":\"Not "
-            "\\u0066ound\",\"code\":\"sequenceContact.notInSequence\",\"errors\":[{\"a\":\"b\"}]}");
+        snprintf(body, sizeof body,
+                 "{\"title\":\"Not \\u0066ound\",\"code\":\"sequenceContact.notInSequence\","
+                 "\"errors\":[{\"a\":\"b\"}]}");
     } else if (strcmp(contact_id, "503") == 0) {
         status = "503 Service Unavailable";
     } else {
