@@ -1,5 +1,5 @@
 #!/bin/sh
-# analyse.sh - checks the includes, the format of all C files, the library and the example program
+# analyse.sh - checks the includes, the format of all C files, the library and the example programs
 # with clang-tidy, gcc's analyser and cppcheck, and all shell scripts with shellcheck.
 set -eu
 cd "$(dirname -- "$0")/../.."
