@@ -192,6 +192,7 @@ static enum dispatch_next deliver_item(struct list *list, const struct page_item
     reply_sequence_contact *contact = read_item(list, item, &error);
     if (contact == NULL) {
         error.http_status = list->details.http_status;
+        error.retry_after_ms = list->details.retry_after_ms;
         memcpy(error.request_id, list->details.request_id, sizeof error.request_id);
         error_prefix(&error, "contact %" PRId64 " in sequence %" PRId64 ": ", item->contact_id,
                      list->sequence_id);

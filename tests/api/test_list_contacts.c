@@ -263,12 +263,12 @@ static void test_broken_item_is_delivered_as_error(void **state) {
     struct list_call *call = begin(state, 25);
     fake_list.broken_id = 4;
     fake_list.foreign_id = 21;
-    FAKE_SCRIPT(FAKE_PAGE(0), {.request_id = "r-0"});
+    FAKE_SCRIPT(FAKE_PAGE(0), {.request_id = "r-0", .retry_after = "7"});
     FAKE_SCRIPT(FAKE_PAGE(18), {.http_status = 502}, {.request_id = FAKE_KEY});
     list_all(call, REPLY_OK);
     expect_listed(call, 1, 25);
     assert_int_equal(call->error_count, 2);
-    expect_error(&call->errors[0], REPLY_ERROR_INVALID_RESPONSE, 1, 200, 0, -1);
+    expect_error(&call->errors[0], REPLY_ERROR_INVALID_RESPONSE, 1, 200, 0, 7000);
     expect_words(&call->errors[0], "contact 4 in sequence 100: ");
     expect_words(&call->errors[0], "\"currentStep\"");
     assert_string_equal(call->errors[0].request_id, "r-0");
