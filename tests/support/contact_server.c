@@ -1,4 +1,5 @@
-/* contact_server.c - a server that responds correctly to every request. */
+/* contact_server.c - a server that responds correctly to every request. Its list has the contacts 1
+ * to 6, in pages of 4 whose size the request does not change. */
 #include "support/contact_server.h"
 
 #include <arpa/inet.h>
@@ -22,18 +23,39 @@ static void write_contact(char *body, size_t size, const char *sequence_id,
              contact_id, sequence_id);
 }
 
+/* Without a query the page has all contacts: libcurl (7.88, for one) sends none if it runs out
+ * of memory for it. */
+static void write_page(char *body, size_t size, const char *sequence_id, const char *query) {
+    int skip = 0;
+    const int count = sscanf(query, "?top=%*d&skip=%d", &skip) == 1 ? 4 : 6;
+    size_t length = (size_t)snprintf(body, size, "{\"items\":[");
+    for (int id = skip + 1; id <= 6 && id <= skip + count; id++) {
+        char contact_id[16];
+        snprintf(contact_id, sizeof contact_id, "%d", id);
+        write_contact(body + length, size - length, sequence_id, contact_id);
+        length += strlen(body + length);
+        body[length++] = ',';
+    }
+    snprintf(body + length - 1, size - length, "],\"hasMore\":%s}",
+             skip + count < 6 ? "true" : "false");
+}
+
 /* Returns 0 if the connection must be closed. */
 static int respond(int connection, const char *request) {
     char sequence_id[32] = "0";
     char contact_id[32] = "0";
-    char body[512] = "";
-    char response[1024];
+    char body[2048] = "";
+    char response[2560];
     const char *status = "200 OK";
+    int query = 0; /* where the query of a list would start */
     if (strncmp(request, "GET ", 4) != 0) {
         return 0; /* such as CONNECT */
     }
     sscanf(request, "GET /v4/sequences/%31[0-9]/contacts/%31[0-9]", sequence_id, contact_id);
-    if (strcmp(contact_id, "404") == 0) {
+    sscanf(request, "GET /v4/sequences/%*[0-9]/contacts%n", &query);
+    if (request[query] == '?' || request[query] == ' ') {
+        write_page(body, sizeof body, sequence_id, request + query);
+    } else if (strcmp(contact_id, "404") == 0) {
         status = "404 Not Found";
         snprintf(body, sizeof body,
                  "{\"title\":\"Not \\u0066ound\",\"code\":\"sequenceContact.notInSequence\","
