@@ -646,13 +646,17 @@ static void test_threads_share_client(void **state) {
 static size_t host_call_count, fork_at;
 static pid_t child;
 
+/* What the child has found at the fork, and must find at the end of its call. */
+static size_t event_count, log_length;
+
 /* Forks at the nth call of the host's code, and returns in both processes. */
 static void fork_once(void) {
     if (++host_call_count == fork_at) {
         child = fork();
         if (child == 0) {
             alarm(10);
-            fork_at = host_call_count;
+            fake_get_events(&event_count);
+            log_length = strlen(fake_get_log());
         }
     }
 }
@@ -673,11 +677,16 @@ static int check_child(const struct list_call *call) {
         strstr(call->error.message, "fork") == NULL) {
         return 1;
     }
-    if (host_call_count != fork_at) {
+    if (host_call_count != fork_at || strlen(fake_get_log()) != log_length) {
         return 2; /* something was logged or delivered */
     }
+    size_t count = 0;
+    fake_get_events(&count);
+    if (count != event_count) {
+        return 3; /* the parent's connections were used */
+    }
     reply_client_destroy(call->client);
-    return fake_count_open_sessions() == 0 && fake_count_inherited_sessions() == 1 ? 0 : 3;
+    return fake_count_open_sessions() == 0 && fake_count_inherited_sessions() == 1 ? 0 : 4;
 }
 
 /* Catches a child that goes on after the fork, at each call of the host's code. */

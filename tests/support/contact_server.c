@@ -1,5 +1,5 @@
-/* contact_server.c - a server that responds correctly to every request. Its list has the contacts 1
- * to 6, in pages of 4 whose size the request does not change. */
+/* contact_server.c - a server that responds correctly to every request. The pages of its list have
+ * at most 4 contacts. */
 #include "support/contact_server.h"
 
 #include <arpa/inet.h>

@@ -7,7 +7,8 @@
 
 /* Starts the server on loopback and writes its base URL. Each response is the requested contact, in
  * JSON with escapes, except for contact 404, a problem document, and contact 503, a 503 without a
- * body. The server ends with contact_server_stop or after two minutes. */
+ * body. Each sequence has the contacts 1 to 6. The server ends with contact_server_stop or after
+ * two minutes. */
 pid_t contact_server_start(char base_url[64]);
 void contact_server_stop(pid_t server);
 
