@@ -59,7 +59,7 @@ static enum dispatch_verdict decode(void *context, const struct dispatch_request
                   "invalid response: contact %" PRId64 " in sequence %" PRId64
                   " instead of contact %" PRId64 " in sequence %" PRId64 "; check the base URL",
                   contact->contact_id, contact->sequence_id, contact_id, contacts->sequence_id);
-        reply_sequence_contact_free(contact);
+        contact_discard(contact);
         contact = NULL;
         verdict = DISPATCH_RETIRE;
     }
@@ -82,7 +82,7 @@ static enum dispatch_next deliver(void *context, size_t index, void *result, rep
 }
 
 static void discard(void *result) {
-    reply_sequence_contact_free(result);
+    contact_discard(result);
 }
 
 static const struct dispatch_functions functions = {has_next, next, decode, deliver, discard};

@@ -479,6 +479,8 @@ void reply_sequence_contact_free(reply_sequence_contact *contact) {
 }
 
 void contact_discard(reply_sequence_contact *contact) {
-    struct block *block = block_of(contact);
-    secret_free(block, block->size);
+    if (contact != NULL) {
+        struct block *block = block_of(contact);
+        secret_free(block, block->size);
+    }
 }

@@ -124,9 +124,9 @@ static void log_line(struct run *run, const char *line) {
 
 static void log_attempt(struct run *run, const struct slot *slot, reply_result failure,
                         int32_t http_status) {
-    char status[16];
-    char line[TRANSPORT_MAX_BASE_URL + REQUEST_PATH_SIZE + 128];
     if (run->settings->log != NULL) {
+        char status[16];
+        char line[TRANSPORT_MAX_BASE_URL + REQUEST_PATH_SIZE + 128];
         snprintf(status, sizeof status, "%" PRId32, http_status);
         snprintf(line, sizeof line, "attempt %" PRId32 " GET %s: %s in %" PRId64 " ms",
                  slot->attempt_count, slot->url + run->settings->transport.base_url.path_offset,
@@ -137,8 +137,8 @@ static void log_attempt(struct run *run, const struct slot *slot, reply_result f
 }
 
 static void log_wait(struct run *run, int64_t wait_ms, const char *reason) {
-    char line[160];
     if (run->settings->log != NULL) {
+        char line[160];
         snprintf(line, sizeof line, "wait %" PRId64 " ms: %s", wait_ms, reason);
         log_line(run, line);
     }

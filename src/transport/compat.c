@@ -14,9 +14,9 @@
  * before 8.0.0     unread bytes on an idle HTTP/1         compat_reads_unread_bytes: transfer.c
  *                  connection are taken for the next      looks before it sends, and takes another
  *                  response                               connection
- * before 8.1.0     HTTP/2 responses with large headers    compat_configure: a larger
- *                  arrive twice or not at all, several    CURLOPT_BUFFERSIZE
- *                  in flight, with a 16 kB buffer
+ * before 8.1.0     several in flight, an HTTP/2 response  compat_configure: a CURLOPT_BUFFERSIZE
+ *                  whose headers do not fit into the      for all headers that libcurl accepts
+ *                  buffer (16 kB) is garbled or lost
  */
 #include "transport/compat.h"
 
@@ -68,12 +68,19 @@ bool compat_reads_unread_bytes(void) {
     return libcurl->version_num < 0x080000;
 }
 
+/* libcurl accepts at most this many bytes of HTTP/2 headers. */
+enum { MAX_HTTP2_HEADERS = 128 * 1024 };
+
 CURLcode compat_configure(CURL *easy) {
+    CURLcode code = CURLE_OK;
+    if (libcurl->version_num < 0x080100) {
+        code = curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, (long)MAX_HTTP2_HEADERS);
+    }
 #if LIBCURL_VERSION_NUM >= 0x075700
-    const CURLcode code = curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
-    return code == CURLE_UNKNOWN_OPTION || code == CURLE_NOT_BUILT_IN ? CURLE_OK : code;
-#else
-    (void)easy;
-    return CURLE_OK;
+    if (code == CURLE_OK) {
+        code = curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
+        code = code == CURLE_UNKNOWN_OPTION || code == CURLE_NOT_BUILT_IN ? CURLE_OK : code;
+    }
 #endif
+    return code;
 }

@@ -96,12 +96,17 @@ static bool announces_too_much(const struct transfer *transfer) {
            strtoll(length, NULL, 10) > (long long)transfer->max_body_size;
 }
 
-/* Reads the status when the headers are complete. Another response follows a 1xx. */
-static void end_headers(struct transfer *transfer) {
+/* Leaves the status 0 for a 1xx, which another response follows. */
+static void read_status(struct transfer *transfer) {
     long status = 0;
     curl_easy_getinfo(transfer->easy, CURLINFO_RESPONSE_CODE, &status);
-    if (status >= 200) {
-        transfer->http_status = (int32_t)status;
+    transfer->http_status = status >= 200 ? (int32_t)status : 0;
+}
+
+static void end_headers(struct transfer *transfer) {
+    read_status(transfer);
+    const int32_t status = transfer->http_status;
+    if (status != 0) {
         transfer->is_too_large = status == 200 && announces_too_much(transfer);
         transfer->holds_others = status == 401 || status == 429;
         transfer->group->hold_count += transfer->holds_others ? 1 : 0;
@@ -277,7 +282,9 @@ static CURLcode set_options(CURL *easy, struct transfer *transfer) {
     SET(CURLOPT_HTTPHEADER, transfer->group->headers);
     SET(CURLOPT_HEADEROPT, (long)CURLHEADER_SEPARATE);
     SET(CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
-    SET(CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+    if (compat_has_tls()) {
+        SET(CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+    }
     SET_IF_KNOWN(CURLOPT_PROXY_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
     SET_IF_KNOWN(CURLOPT_ACCEPT_ENCODING, compat_has_gzip() ? "gzip" : NULL);
     SET(CURLOPT_ERRORBUFFER, transfer->error_text);
@@ -337,10 +344,13 @@ static bool may_use_proxy(const struct transport_settings *settings) {
 }
 
 CURLcode transfer_configure(struct transfer *transfer, const char *url) {
-    CURLcode code = ensure_handle(transfer);
-    CURL *easy = transfer->easy;
     transfer->is_https = strncmp(url, "https:", strlen("https:")) == 0;
     transfer->is_proxied = may_use_proxy(transfer->group->settings);
+    if (transfer->is_https && !compat_has_tls()) {
+        return CURLE_UNSUPPORTED_PROTOCOL;
+    }
+    CURLcode code = ensure_handle(transfer);
+    CURL *easy = transfer->easy;
     SET(CURLOPT_URL, url);
     return code != CURLE_OK ? code
                             : set_flag(easy, CURLOPT_FORBID_REUSE, &transfer->is_forbid_set, false);
@@ -481,12 +491,21 @@ static const char *failure_text(struct transfer *transfer, CURLcode code) {
     return transfer->error_text;
 }
 
-/* Returns true if the failure may not happen again. A proxy's 4xx would be the same for a retry,
- * which could lock an account by sending a wrong password again. */
-static bool is_transient(const struct transfer *transfer, CURLcode code, reply_result result) {
+/* Returns true if an HTTP proxy has rejected the tunnel, or a SOCKS proxy the login. */
+static bool is_rejected_by_proxy(const struct transfer *transfer) {
     const long status = proxy_status(transfer);
+    long socks_error = CURLPX_OK;
+    if (transfer->is_proxied && transfer->easy != NULL) {
+        curl_easy_getinfo(transfer->easy, CURLINFO_PROXY_ERROR, &socks_error);
+    }
+    return (status >= 400 && status <= 499) || socks_error == CURLPX_USER_REJECTED;
+}
+
+/* Returns true if the failure may not happen again. A proxy would reject a retry, too, which could
+ * lock an account by sending a wrong password again. */
+static bool is_transient(const struct transfer *transfer, CURLcode code, reply_result result) {
     return result == REPLY_ERROR_TIMEOUT || code == CURLE_SSL_CONNECT_ERROR ||
-           (result == REPLY_ERROR_NETWORK && (status < 400 || status > 499));
+           (result == REPLY_ERROR_NETWORK && !is_rejected_by_proxy(transfer));
 }
 
 /* By the time libcurl reports a failure it has closed some descriptors again. */
@@ -535,6 +554,9 @@ static void describe_response(const struct transfer *transfer,
  * other than 200 decides whatever happened to the body. */
 void transfer_describe(struct transfer *transfer, CURLcode code,
                        struct transport_response *response) {
+    if (code == CURLE_BAD_CONTENT_ENCODING) {
+        read_status(transfer); /* libcurl may reject a coding before the end of the headers */
+    }
     const bool is_status_decisive = transfer->http_status != 0 && transfer->http_status != 200;
     if (transfer->is_out_of_memory) {
         transfer_describe_failure(response, REPLY_ERROR_NO_MEMORY, CURLE_OK, "memory");

@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "base/text.h"
+#include "transport/compat.h"
 
 /* libcurl has already normalised other spellings of an IPv4 address. */
 static bool is_loopback(const char *host) {
@@ -38,6 +39,10 @@ static reply_result reject_base_url(reply_error *error) {
                      "invalid base URL; use https, or http with a loopback host, without user, "
                      "password, query and fragment, of at most %d bytes",
                      TRANSPORT_MAX_BASE_URL);
+}
+
+static bool lacks_tls(const char *text) {
+    return text_equals_ignoring_case(text, "https", strlen("https")) && !compat_has_tls();
 }
 
 /* Rejects what libcurl's parser accepts: a scheme without exactly two slashes after it, an empty
@@ -106,6 +111,10 @@ reply_result url_parse_base_url(const char *url, struct transport_base_url *base
                                 reply_error *error) {
     if (!is_plain_base_url(url)) {
         return reject_base_url(error);
+    }
+    if (lacks_tls(url)) {
+        return error_set(error, REPLY_ERROR_INVALID_ARGUMENT,
+                         "invalid base URL: libcurl was built without TLS; use a libcurl with TLS");
     }
     CURLU *parsed = curl_url();
     if (parsed == NULL) {

@@ -69,13 +69,13 @@ static const struct valid_case valid_cases[] = {
     {"object: escapes",
      TEXT("{\"\\u0061\":\"\\u0062\",\"plain\":\"\\\\\",\"nul\\u0000\":\"\\ud800\",\"\\udc00\":"
           "\"\\ud83d\\ude00\",\"a\":[\"\\u0000\"],\"o\":{\"\\ud800\":1}}"),
-     "object at 0, 109 bytes\n"
+     "object at 0, 109 bytes, not-text\n"
      "\"\\u0061\" escape: string escape \"\\u0062\"\n"
      "\"plain\": string escape \"\\\\\"\n"
      "\"nul\\u0000\" escape not-text: string escape not-text \"\\ud800\"\n"
      "\"\\udc00\" escape not-text: string escape \"\\ud83d\\ude00\"\n"
-     "\"a\": array [\"\\u0000\"]\n"
-     "\"o\": object {\"\\ud800\":1}\n"},
+     "\"a\": array not-text [\"\\u0000\"]\n"
+     "\"o\": object not-text {\"\\ud800\":1}\n"},
     {"object: kinds",
      TEXT("{\"n\":null,\"t\":true,\"f\":false,\"i\":-12,\"r\":1.5,\"e\":1E2,\"s\":\"x\",\"a\":[1,{"
           "\"b\":2}],\"o\":{\"c\":[3]}}"),
@@ -410,7 +410,7 @@ static void append(struct report *report, const char *format, ...) {
 
 static void append_flags(struct report *report, const struct json_value *value,
                          const char *separator) {
-    const bool is_not_text = value->kind == JSON_STRING && !value->is_text;
+    const bool is_not_text = !value->is_text;
     append(report, "%s%s%s%s%s%s", value->is_integer ? separator : "",
            value->is_integer ? "integer" : "", value->has_escape ? separator : "",
            value->has_escape ? "escape" : "", is_not_text ? separator : "",

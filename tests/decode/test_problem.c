@@ -111,6 +111,10 @@ static const struct problem_case {
     {"names with a nul", TEXT("{\"title\\u0000\": \"no\", \"code\\u0000\": \"no\"}"), "", ""},
     {"nul in strings",
      TEXT("{\"title\": \"T\\u0000x\", \"detail\": \"D\", \"code\": \"c\\u0000d\"}"), "", "D"},
+    {"nul in errors",
+     TEXT("{\"title\": \"T\", \"errors\": [{\"a\": \"x\"}, {\"b\": \"y\\u0000z\"}]}"), "", "T"},
+    {"lone surrogate in errors",
+     TEXT("{\"title\": \"T\", \"errors\": [{\"a\": \"x\"}, {\"\\udc00\": \"y\"}]}"), "", "T"},
     {"nulls",
      TEXT("{\"title\": null, \"detail\": null, \"code\": null, \"errorCode\": null, \"errors\": "
           "null}"),

@@ -1,11 +1,13 @@
-/* test_libcurl_versions.c - libcurl's initialisation, which can fail, and its version, which
- * decides if easy handles are reused. Each case runs in its own child, because both happen once per
- * process. */
+/* test_libcurl_versions.c - libcurl's initialisation, which can fail, its version, which decides if
+ * easy handles are reused, and a libcurl without TLS. Each case runs in its own child, because both
+ * happen once per process. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
+#include <strings.h>
 
 #include <cmocka.h>
 #include <curl/curl.h>
@@ -19,6 +21,7 @@ static char base_url[64];
 static unsigned int version_num;
 static int handle_count;
 static int failing_init_count;
+static bool lacks_tls;
 
 curl_version_info_data *__real_curl_version_info(CURLversion age);
 curl_version_info_data *__wrap_curl_version_info(CURLversion age);
@@ -26,7 +29,8 @@ curl_version_info_data *__wrap_curl_version_info(CURLversion age);
 curl_version_info_data *__wrap_curl_version_info(CURLversion age) {
     static curl_version_info_data data;
     data = *__real_curl_version_info(age);
-    data.version_num = version_num;
+    data.version_num = version_num != 0 ? version_num : data.version_num;
+    data.features &= lacks_tls ? ~CURL_VERSION_SSL : ~0;
     return &data;
 }
 
@@ -43,6 +47,34 @@ CURLcode __wrap_curl_global_init(long flags);
 
 CURLcode __wrap_curl_global_init(long flags) {
     return failing_init_count-- > 0 ? CURLE_FAILED_INIT : __real_curl_global_init(flags);
+}
+
+/* libcurl's type checks are a macro with the same name. */
+#undef curl_easy_setopt
+
+CURLcode __real_curl_easy_setopt(CURL *handle, CURLoption option, ...);
+CURLcode __wrap_curl_easy_setopt(CURL *handle, CURLoption option, ...);
+
+/* Fails as a libcurl without TLS does. */
+CURLcode __wrap_curl_easy_setopt(CURL *handle, CURLoption option, ...) {
+    va_list arguments;
+    if (lacks_tls && (option == CURLOPT_SSLVERSION || option == CURLOPT_PROXY_SSLVERSION)) {
+        return CURLE_NOT_BUILT_IN;
+    }
+    va_start(arguments, option);
+    void *argument = va_arg(arguments, void *);
+    va_end(arguments);
+    return __real_curl_easy_setopt(handle, option, argument);
+}
+
+CURLUcode __real_curl_url_set(CURLU *url, CURLUPart part, const char *text, unsigned int flags);
+CURLUcode __wrap_curl_url_set(CURLU *url, CURLUPart part, const char *text, unsigned int flags);
+
+CURLUcode __wrap_curl_url_set(CURLU *url, CURLUPart part, const char *text, unsigned int flags) {
+    return lacks_tls && (flags & CURLU_NON_SUPPORT_SCHEME) == 0 &&
+                   strncasecmp(text, "https:", 6) == 0
+               ? CURLUE_UNSUPPORTED_SCHEME
+               : __real_curl_url_set(url, part, text, flags);
 }
 
 /* ---- The version ---- */
@@ -118,9 +150,59 @@ static void test_failed_initialisation_is_retried(void **state) {
     assert_int_equal(child_run(check_initialisation, NULL), 0);
 }
 
+/* ---- TLS ---- */
+
+static bool names_tls(const reply_error *error) {
+    return strstr(error->message, "libcurl was built without TLS") != NULL;
+}
+
+/* Returns 0, or the number of the check that failed. */
+static int check_without_tls(void *unused) {
+    static const char *const urls[] = {"https://api.reply.io/v4", "HTTPS://127.0.0.1"};
+    reply_client *client = NULL;
+    reply_sequence_contact *contact = NULL;
+    reply_error error;
+    (void)unused;
+    lacks_tls = true;
+    if (reply_client_create("k3y-Secret", &client, NULL) != REPLY_OK) {
+        return 1;
+    }
+    if (reply_get_sequence_contact(client, 100, 1, &contact, &error) != REPLY_ERROR_TLS ||
+        !names_tls(&error) || error.attempts != 1) {
+        return 2;
+    }
+    reply_client_destroy(client);
+    if (reply_client_create("k3y-Secret", &client, NULL) != REPLY_OK) {
+        return 3;
+    }
+    for (size_t i = 0; i < sizeof urls / sizeof *urls; i++) {
+        if (reply_client_set_base_url(client, urls[i], &error) != REPLY_ERROR_INVALID_ARGUMENT ||
+            !names_tls(&error)) {
+            return 4;
+        }
+    }
+    if (reply_client_set_base_url(client, "https://", &error) != REPLY_ERROR_INVALID_ARGUMENT ||
+        names_tls(&error)) {
+        return 5;
+    }
+    if (reply_client_set_base_url(client, base_url, NULL) != REPLY_OK ||
+        reply_get_sequence_contact(client, 100, 1, &contact, NULL) != REPLY_OK) {
+        return 6; /* plain http needs no TLS */
+    }
+    reply_sequence_contact_free(contact);
+    reply_client_destroy(client);
+    return 0;
+}
+
+static void test_missing_tls_is_named(void **state) {
+    (void)state;
+    assert_int_equal(child_run(check_without_tls, NULL), 0);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_version_decides_handle_reuse),
-                                       cmocka_unit_test(test_failed_initialisation_is_retried)};
+                                       cmocka_unit_test(test_failed_initialisation_is_retried),
+                                       cmocka_unit_test(test_missing_tls_is_named)};
     const pid_t server = contact_server_start(base_url);
     const int failed = cmocka_run_group_tests(tests, NULL, NULL);
     contact_server_stop(server);

@@ -9,6 +9,9 @@
  * after 30 s. Returns the process id, or -1 on failure. */
 pid_t child_start(int (*act)(void *context), void *context);
 
+/* Ends a child that the caller has forked itself. */
+_Noreturn void child_exit(int status);
+
 /* Waits for a child. Returns its exit status, or -1 if it was not started or a signal ended it. */
 int child_wait(pid_t child);
 

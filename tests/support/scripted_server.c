@@ -49,6 +49,7 @@ struct server {
     pthread_mutex_t lock; /* guards the members below */
     pthread_cond_t changed;
     bool is_stopping, is_released;
+    int silent_count; /* of the connections whose tunnels pass nothing */
     int connection_count, closed_count, mark_count, request_count;
     struct server_request *requests;
 };
@@ -250,6 +251,14 @@ static int connect_to(int port) {
     return connected;
 }
 
+static bool is_silenced(const struct connection *connection) {
+    struct server *server = connection->server;
+    pthread_mutex_lock(&server->lock);
+    const bool is_silenced = connection->number <= server->silent_count;
+    pthread_mutex_unlock(&server->lock);
+    return is_silenced;
+}
+
 /* Passes bytes between the peer and the port until either closes. */
 static void tunnel(struct connection *connection, int port) {
     struct connection other = {.server = connection->server, .socket = connect_to(port)};
@@ -263,7 +272,8 @@ static void tunnel(struct connection *connection, int port) {
             char bytes[16384];
             if (polled[i].revents != 0) {
                 const size_t received = receive_bytes(ends[i], bytes, sizeof bytes);
-                is_open = received > 0 && send_bytes(ends[1 - i], bytes, received);
+                is_open = received > 0 &&
+                          (is_silenced(connection) || send_bytes(ends[1 - i], bytes, received));
             }
         }
     }
@@ -588,6 +598,12 @@ void server_release(struct server *server) {
     pthread_mutex_lock(&server->lock);
     server->is_released = true;
     pthread_cond_broadcast(&server->changed);
+    pthread_mutex_unlock(&server->lock);
+}
+
+void server_silence(struct server *server) {
+    pthread_mutex_lock(&server->lock);
+    server->silent_count = server->connection_count;
     pthread_mutex_unlock(&server->lock);
 }
 

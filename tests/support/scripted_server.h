@@ -123,7 +123,7 @@ int server_find_closed_port(void);
 /* Returns how many connections to the port are waiting to be accepted. */
 int server_count_connecting(int port);
 
-/* These five and server_release may be called on any thread. */
+/* These five, server_release and server_silence may be called on any thread. */
 int server_port(const struct server *server);
 const char *server_url(const struct server *server); /* "http://127.0.0.1:<port>/v4" */
 const char *server_https_url(const struct server *server);
@@ -135,6 +135,9 @@ struct server_request server_request(struct server *server, int index);
 
 /* Lets every AWAIT_RELEASE go on, those to come included. */
 void server_release(struct server *server);
+
+/* Lets the tunnels of the connections so far pass nothing more, without closing them. */
+void server_silence(struct server *server);
 
 /* Wait until there have been this many. The test fails after TIMING_MAX_WAIT_MS. */
 void server_await_connections(struct server *server, int count);

@@ -29,6 +29,14 @@ static struct {
     char text[MAX_LOG_SIZE];
 } kept_log = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
+static void (*on_log_line)(const char *line);
+static void (*on_delivery)(size_t index);
+
+void wire_set_hooks(void (*on_line)(const char *line), void (*on_contact)(size_t index)) {
+    on_log_line = on_line;
+    on_delivery = on_contact;
+}
+
 static void keep_log_line(const char *line, void *user_data) {
     (void)user_data;
     pthread_mutex_lock(&kept_log.lock);
@@ -40,6 +48,9 @@ static void keep_log_line(const char *line, void *user_data) {
         kept_log.length++;
     }
     pthread_mutex_unlock(&kept_log.lock);
+    if (on_log_line != NULL) {
+        on_log_line(line);
+    }
 }
 
 static void empty_log(void) {
@@ -217,6 +228,9 @@ static int record_delivery(size_t index, reply_result result, reply_sequence_con
         summary->max_attempts = error->attempts;
     }
     reply_sequence_contact_free(contact);
+    if (on_delivery != NULL) {
+        on_delivery(index);
+    }
     return 0;
 }
 
@@ -252,6 +266,7 @@ int wire_tear_down(void **state) {
     }
     client_count = 0;
     server_stop_all();
+    wire_set_hooks(NULL, NULL);
     libc_fault_end();
     empty_log();
     return 0;

@@ -4,6 +4,7 @@
 #define REPLYIO_TESTS_WIRE_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "replyio.h"
@@ -56,6 +57,10 @@ struct wire_summary wire_fetch_many(reply_client *client, int64_t sequence_id, i
  * error once.
  */
 struct wire_summary wire_fetch_all(reply_client *client, int64_t sequence_id, int count);
+
+/* Sets functions that run within each line of the log and each delivery of wire_fetch_many. NULL:
+ * none. wire_tear_down unsets them. */
+void wire_set_hooks(void (*on_line)(const char *line), void (*on_contact)(size_t index));
 
 /* Copies the log of all clients since the test began, each line with a newline. May be called on
  * any thread. The caller frees it with free. */

@@ -1,7 +1,5 @@
 /* test_tls.c - TLS and HTTP/2 with an nginx on loopback: trust, the number of connections, and
  * calls in which HTTP/2 fails. */
-#include <arpa/inet.h>
-#include <netinet/in.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -10,246 +8,18 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/socket.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 
 #include "support/check_text.h"
 #include "support/child.h"
 #include "support/libc_fault.h"
+#include "support/nginx.h"
 #include "support/scripted_server.h"
 #include "support/timing.h"
 #include "support/wire.h"
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
-
-/* nginx's ports, in the order of tls_fixture.sh. */
-enum port {
-    HTTP2,        /* TLS 1.2 and 1.3 */
-    HTTP1,        /* without HTTP/2 */
-    WRONG_HOST,   /* the certificate is for another host */
-    EXPIRED,      /* the certificate was valid until yesterday */
-    UNTRUSTED,    /* the certificate is from an unknown authority */
-    TLS_1_1,      /* only TLS 1.1 */
-    TLS_1_2,      /* only TLS 1.2 */
-    SENDS_GOAWAY, /* after 5 requests */
-    CLOSES,       /* HTTP/1.1, after each response */
-    PORT_COUNT
-};
-
-static struct {
-    char directory[64];
-    pid_t process; /* 0 if not running */
-    int ports[PORT_COUNT];
-} nginx = {.directory = "/tmp/replyio-tls-XXXXXX"};
-
-/* ---- nginx ---- */
-
-/* Appends the program's output to a file. The program is killed when this one ends. */
-static pid_t start_program(const char *const *arguments, const char *output) {
-    fflush(NULL);
-    const pid_t process = fork();
-    assert_true(process >= 0);
-    if (process == 0) {
-        char path[512];
-        const char *searched = getenv("PATH");
-        snprintf(path, sizeof path, "%s:/usr/sbin:/sbin:/usr/local/sbin",
-                 searched != NULL ? searched : "/usr/bin:/bin");
-        setenv("PATH", path, 1);
-        prctl(PR_SET_PDEATHSIG, SIGKILL);
-        if (freopen(output, "a", stdout) == NULL || freopen(output, "a", stderr) == NULL ||
-            freopen("/dev/null", "r", stdin) == NULL) {
-            _exit(126);
-        }
-        execvp(arguments[0], (char *const *)(uintptr_t)arguments);
-        _exit(127);
-    }
-    return process;
-}
-
-/* Returns the program's exit status, or -1 if a signal ended it. */
-static int run_program(const char *const *arguments, const char *output) {
-    int status = 0;
-    const pid_t process = start_program(arguments, output);
-    assert_int_equal(waitpid(process, &status, 0), process);
-    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-}
-
-/* Picks free ports. All are held until the last one is found, so that they differ. */
-static void pick_ports(void) {
-    int sockets[PORT_COUNT];
-    for (int i = 0; i < PORT_COUNT; i++) {
-        struct sockaddr_in address = {.sin_family = AF_INET,
-                                      .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-        socklen_t length = sizeof address;
-        sockets[i] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-        assert_true(sockets[i] >= 0);
-        assert_int_equal(bind(sockets[i], (struct sockaddr *)&address, sizeof address), 0);
-        assert_int_equal(getsockname(sockets[i], (struct sockaddr *)&address, &length), 0);
-        nginx.ports[i] = ntohs(address.sin_port);
-    }
-    for (int i = 0; i < PORT_COUNT; i++) {
-        close(sockets[i]);
-    }
-}
-
-static bool is_listening(int port) {
-    const struct sockaddr_in address = {.sin_family = AF_INET,
-                                        .sin_port = htons((uint16_t)port),
-                                        .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    const int probe = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    const bool is_connected =
-        probe >= 0 && connect(probe, (const struct sockaddr *)&address, sizeof address) == 0;
-    close(probe);
-    return is_connected;
-}
-
-static void write_path(char path[128], const char *file) {
-    snprintf(path, 128, "%s/%s", nginx.directory, file);
-}
-
-/* Returns the text of a file in nginx's directory, "" if there is none. The caller frees it. */
-static char *read_file(const char *file) {
-    enum { MAX_SIZE = 1024 * 1024 };
-    char path[128];
-    char *text = calloc(1, MAX_SIZE);
-    assert_non_null(text);
-    write_path(path, file);
-    FILE *stream = fopen(path, "r");
-    if (stream != NULL) {
-        const size_t length = fread(text, 1, MAX_SIZE - 1, stream);
-        text[length] = '\0';
-        fclose(stream);
-    }
-    return text;
-}
-
-static int report_failure(const char *problem) {
-    char *output = read_file("output");
-    char *errors = read_file("error.log");
-    print_error("%s (this test needs nginx with HTTP/2, and openssl: sh tests/run.sh installs "
-                "both)\n%s%s\n",
-                problem, output, errors);
-    free(output);
-    free(errors);
-    return 1;
-}
-
-/* Makes the certificates, too. */
-static int write_configuration(void) {
-    char output[128];
-    char ports[PORT_COUNT][8];
-    const char *arguments[3 + PORT_COUNT + 1] = {"sh", FIXTURES "/../transport/tls_fixture.sh",
-                                                 nginx.directory};
-    for (int i = 0; i < PORT_COUNT; i++) {
-        snprintf(ports[i], sizeof ports[i], "%d", nginx.ports[i] % 100000);
-        arguments[3 + i] = ports[i];
-    }
-    write_path(output, "output");
-    return run_program(arguments, output);
-}
-
-static bool is_nginx_running(void) {
-    int status = 0;
-    if (waitpid(nginx.process, &status, WNOHANG) == 0) {
-        return true;
-    }
-    nginx.process = 0;
-    return false;
-}
-
-/* Starts nginx and waits until it listens. Returns false if it has ended. */
-static bool run_nginx(void) {
-    char output[128];
-    char configuration[128];
-    const int64_t deadline = timing_now_ms() + timing_scale_ms(TIMING_MAX_WAIT_MS);
-    write_path(output, "output");
-    write_path(configuration, "nginx.conf");
-    nginx.process = start_program((const char *const[]){"nginx", "-e", output, "-p",
-                                                        nginx.directory, "-c", configuration, NULL},
-                                  output);
-    for (int i = 0; i < PORT_COUNT && timing_now_ms() < deadline;) {
-        if (!is_nginx_running()) {
-            return false;
-        }
-        if (is_listening(nginx.ports[i])) {
-            i++;
-        } else {
-            timing_sleep_ms(5);
-        }
-    }
-    return true;
-}
-
-static int stop_nginx(void **state) {
-    (void)state;
-    if (nginx.process > 0) {
-        kill(nginx.process, SIGKILL);
-        waitpid(nginx.process, NULL, 0);
-        nginx.process = 0;
-    }
-    return run_program((const char *const[]){"rm", "-rf", "--", nginx.directory, NULL},
-                       "/dev/null");
-}
-
-/* Picks ports up to three times, because another program may take one before nginx does. */
-static int start_nginx(void **state) {
-    bool is_running = false;
-    int result = 0;
-    assert_non_null(mkdtemp(nginx.directory));
-    for (int run = 0; run < 3 && !is_running && result == 0; run++) {
-        pick_ports();
-        result = write_configuration();
-        is_running = result == 0 && run_nginx();
-    }
-    if (!is_running) {
-        result =
-            report_failure(result != 0 ? "cannot make the certificates" : "nginx does not start");
-        stop_nginx(state);
-    }
-    return result;
-}
-
-/* ---- nginx's access log ---- */
-
-/* Removes the lines of text that do not contain part. Returns how many are left. */
-static int filter_lines(char *text, const char *part) {
-    char *end = text;
-    int count = 0;
-    for (char *line = text; strchr(line, '\n') != NULL;) {
-        const size_t length = strcspn(line, "\n") + 1;
-        if (memmem(line, length, part, strlen(part)) != NULL) {
-            memmove(end, line, length);
-            end += length;
-            count++;
-        }
-        line += length;
-    }
-    *end = '\0';
-    return count;
-}
-
-/* Waits until the access log has this many lines that contain part, and returns them. The caller
- * frees them. It polls, because nginx writes a line only after it has sent the response. */
-static char *await_lines(const char *part, int count) {
-    const int64_t deadline = timing_now_ms() + timing_scale_ms(TIMING_MAX_WAIT_MS);
-    for (;;) {
-        char *lines = read_file("access.log");
-        const int found = filter_lines(lines, part);
-        if (found >= count) {
-            assert_int_equal(found, count);
-            return lines;
-        }
-        free(lines);
-        if (timing_now_ms() > deadline) {
-            fail_msg("expected %d lines with \"%s\" in the access log, got %d", count, part, found);
-        }
-        timing_sleep_ms(2);
-    }
-}
 
 static int count_occurrences(const char *text, const char *part) {
     int count = 0;
@@ -259,81 +29,34 @@ static int count_occurrences(const char *text, const char *part) {
     return count;
 }
 
-static int count_connections(const char *lines) {
-    long seen[512];
-    int count = 0;
-    for (const char *at = strstr(lines, "connection="); at != NULL;
-         at = strstr(at + 1, "connection=")) {
-        const long number = strtol(at + strlen("connection="), NULL, 10);
-        int i = 0;
-        while (i < count && seen[i] != number) {
-            i++;
-        }
-        if (i == count && count < (int)COUNT(seen)) {
-            seen[count++] = number;
-        }
-    }
-    return count;
-}
-
-/* ---- Clients ---- */
-
-static const char *ca_path(const char *name) {
-    static char path[128];
-    write_path(path, name);
-    return path;
-}
-
-/* ca is a file in nginx's directory, or NULL for the system's authorities. */
-static reply_client *create_client(enum port port, const char *ca) {
-    char url[64];
-    snprintf(url, sizeof url, "https://127.0.0.1:%d/v4", nginx.ports[port]);
-    reply_client *client = wire_create_client(url);
-    if (ca != NULL) {
-        assert_int_equal(reply_client_set_ca_file(client, ca_path(ca), NULL), REPLY_OK);
-    }
-    return client;
-}
-
-static reply_client *create_trusting_client(enum port port) {
-    return create_client(port, "known.pem");
-}
-
-/* Creates a client of a scripted server behind nginx, which adds TLS and HTTP/2. */
-static reply_client *create_client_behind_nginx(struct server *server) {
-    char url[96];
-    snprintf(url, sizeof url, "https://127.0.0.1:%d/to/%d/v4", nginx.ports[HTTP2],
-             server_port(server));
-    reply_client *client = wire_create_client(url);
-    assert_int_equal(reply_client_set_ca_file(client, ca_path("known.pem"), NULL), REPLY_OK);
-    return client;
-}
-
 /* ---- Trust ---- */
 
 static void test_http2_and_tls13_are_used(void **state) {
     (void)state;
-    assert_int_equal(wire_fetch_ids(create_trusting_client(HTTP2), 1, 2, NULL), REPLY_OK);
-    char *lines = await_lines("/sequences/1/", 1);
+    assert_int_equal(wire_fetch_ids(nginx_create_trusting_client(NGINX_HTTP2), 1, 2, NULL),
+                     REPLY_OK);
+    char *lines = nginx_await_lines("/sequences/1/", 1);
     expect_contains(
         lines,
         "protocol=HTTP/2.0 tls=TLSv1.3 status=200 uri=/v4/sequences/1/contacts/2 key=" WIRE_KEY
-        " accept=application/json encoding=- end");
+        " accept=application/json encoding=gzip end");
     free(lines);
 }
 
 static void test_http1_is_used_without_http2(void **state) {
     (void)state;
-    assert_int_equal(wire_fetch_ids(create_trusting_client(HTTP1), 2, 2, NULL), REPLY_OK);
-    char *lines = await_lines("/sequences/2/", 1);
+    assert_int_equal(wire_fetch_ids(nginx_create_trusting_client(NGINX_HTTP1), 2, 2, NULL),
+                     REPLY_OK);
+    char *lines = nginx_await_lines("/sequences/2/", 1);
     expect_contains(lines, "protocol=HTTP/1.1 tls=TLSv1.3 status=200");
     free(lines);
 }
 
 static void test_tls12_is_accepted(void **state) {
     (void)state;
-    assert_int_equal(wire_fetch_ids(create_trusting_client(TLS_1_2), 3, 2, NULL), REPLY_OK);
-    char *lines = await_lines("/sequences/3/", 1);
+    assert_int_equal(wire_fetch_ids(nginx_create_trusting_client(NGINX_TLS_1_2), 3, 2, NULL),
+                     REPLY_OK);
+    char *lines = nginx_await_lines("/sequences/3/", 1);
     expect_contains(lines, "protocol=HTTP/2.0 tls=TLSv1.2 status=200");
     free(lines);
 }
@@ -341,25 +64,25 @@ static void test_tls12_is_accepted(void **state) {
 static void test_localhost_certificate_is_accepted(void **state) {
     char url[64];
     (void)state;
-    snprintf(url, sizeof url, "https://LocalHost:%d/v4/", nginx.ports[HTTP2]);
+    snprintf(url, sizeof url, "https://LocalHost:%d/v4/", nginx_port(NGINX_HTTP2));
     reply_client *client = wire_create_client(url);
-    assert_int_equal(reply_client_set_ca_file(client, ca_path("known.pem"), NULL), REPLY_OK);
+    assert_int_equal(reply_client_set_ca_file(client, nginx_path("known.pem"), NULL), REPLY_OK);
     assert_int_equal(wire_fetch_ids(client, 4, 2, NULL), REPLY_OK);
 }
 
 static const struct trust_case {
     const char *name;
-    enum port port;
+    enum nginx_port port;
     const char *ca; /* NULL for the system's authorities */
 } trust_cases[] = {
-    {"certificate for another host", WRONG_HOST, "known.pem"},
-    {"expired certificate", EXPIRED, "known.pem"},
-    {"certificate from unknown authority", UNTRUSTED, "known.pem"},
-    {"authority unknown to the system", HTTP2, NULL},
-    {"CA file of another authority", HTTP2, "unknown.pem"},
-    {"missing CA file", HTTP2, "nothing.pem"},
-    {"CA file without certificate", HTTP2, "nginx.conf"},
-    {"directory as CA file", HTTP2, "."},
+    {"certificate for another host", NGINX_WRONG_HOST, "known.pem"},
+    {"expired certificate", NGINX_EXPIRED, "known.pem"},
+    {"certificate from unknown authority", NGINX_UNTRUSTED, "known.pem"},
+    {"authority unknown to the system", NGINX_HTTP2, NULL},
+    {"CA file of another authority", NGINX_HTTP2, "unknown.pem"},
+    {"missing CA file", NGINX_HTTP2, "nothing.pem"},
+    {"CA file without certificate", NGINX_HTTP2, "nginx.conf"},
+    {"directory as CA file", NGINX_HTTP2, "."},
 };
 
 /* Would catch a request, and so the key, that is sent to an untrusted server, and a retry. */
@@ -368,7 +91,7 @@ static void test_untrusted_server_is_tls_error(void **state) {
     const int sequence_id = 1000 + (int)(row - trust_cases);
     reply_error error;
     char path[64];
-    reply_client *client = create_client(row->port, row->ca);
+    reply_client *client = nginx_create_client(row->port, row->ca);
     reply_client_set_max_retries(client, 3, NULL);
     assert_int_equal(wire_fetch_ids(client, sequence_id, 2, &error), REPLY_ERROR_TLS);
     assert_int_equal(error.attempts, 1);
@@ -376,57 +99,56 @@ static void test_untrusted_server_is_tls_error(void **state) {
     assert_int_not_equal(error.curl_code, 0);
     assert_int_equal(wire_total_wait_ms(), 0);
     /* This request appears in the log after any earlier one. */
-    assert_int_equal(wire_fetch_ids(create_trusting_client(HTTP2), sequence_id, 3, NULL), REPLY_OK);
+    assert_int_equal(
+        wire_fetch_ids(nginx_create_trusting_client(NGINX_HTTP2), sequence_id, 3, NULL), REPLY_OK);
     snprintf(path, sizeof path, "/sequences/%d/", sequence_id);
-    free(await_lines(path, 1));
+    free(nginx_await_lines(path, 1));
 }
 
 static void test_tls11_is_rejected(void **state) {
     char address[32];
-    char output[128];
     reply_error error;
     (void)state;
-    snprintf(address, sizeof address, "127.0.0.1:%d", nginx.ports[TLS_1_1]);
-    write_path(output, "tls11");
-    if (run_program((const char *const[]){"openssl", "s_client", "-connect", address, "-tls1_1",
-                                          "-cipher", "DEFAULT@SECLEVEL=0", NULL},
-                    output) != 0) {
+    snprintf(address, sizeof address, "127.0.0.1:%d", nginx_port(NGINX_TLS_1_1));
+    if (nginx_run_program((const char *const[]){"openssl", "s_client", "-connect", address,
+                                                "-tls1_1", "-cipher", "DEFAULT@SECLEVEL=0", NULL},
+                          nginx_path("tls11")) != 0) {
         print_message("skipped: this machine's OpenSSL does not support TLS 1.1\n");
         skip();
     }
-    reply_client *client = create_trusting_client(TLS_1_1);
-    reply_client_set_max_retries(client, 3, NULL);
+    reply_client *client = nginx_create_trusting_client(NGINX_TLS_1_1);
+    reply_client_set_max_retries(client, 1, NULL);
     assert_int_equal(wire_fetch_one(client, &error), REPLY_ERROR_TLS);
-    assert_int_equal(error.attempts, 1);
+    assert_int_equal(error.attempts, 2);
 }
 
 /* ---- Connections ---- */
 
 static void test_calls_reuse_connection(void **state) {
-    static const enum port ports[] = {HTTP2, HTTP1};
+    static const enum nginx_port ports[] = {NGINX_HTTP2, NGINX_HTTP1};
     (void)state;
     for (size_t i = 0; i < COUNT(ports); i++) {
         char path[32];
-        reply_client *client = create_trusting_client(ports[i]);
+        reply_client *client = nginx_create_trusting_client(ports[i]);
         for (int contact = 1; contact <= 10; contact++) {
             assert_int_equal(wire_fetch_ids(client, 20 + (int)i, contact, NULL), REPLY_OK);
         }
         snprintf(path, sizeof path, "/sequences/%d/", 20 + (int)i);
-        char *lines = await_lines(path, 10);
-        assert_int_equal(count_connections(lines), 1);
+        char *lines = nginx_await_lines(path, 10);
+        assert_int_equal(nginx_count_connections(lines), 1);
         free(lines);
     }
 }
 
 static void test_many_contacts_use_one_connection(void **state) {
-    reply_client *client = create_trusting_client(HTTP2);
+    reply_client *client = nginx_create_trusting_client(NGINX_HTTP2);
     (void)state;
     assert_int_equal(reply_client_set_max_concurrency(client, 32, NULL), REPLY_OK);
     const struct wire_summary summary = wire_fetch_all(client, 30, 200);
     assert_int_equal(summary.contact_count, 200);
     assert_int_equal(summary.max_attempts, 1);
-    char *lines = await_lines("/sequences/30/", 200);
-    assert_int_equal(count_connections(lines), 1);
+    char *lines = nginx_await_lines("/sequences/30/", 200);
+    assert_int_equal(nginx_count_connections(lines), 1);
     assert_int_equal(count_occurrences(lines, "protocol=HTTP/2.0"), 200);
     free(lines);
 }
@@ -435,7 +157,7 @@ static void test_many_contacts_use_one_connection(void **state) {
  * the maximum, and more than one connection. */
 static void test_max_concurrency_is_reached(void **state) {
     struct server *server = server_start(SCRIPT(EXPECT, AWAIT_RELEASE, RESPOND, REPEAT));
-    reply_client *client = create_client_behind_nginx(server);
+    reply_client *client = nginx_create_client_of(server);
     (void)state;
     assert_int_equal(reply_client_set_max_concurrency(client, 32, NULL), REPLY_OK);
     assert_int_equal(reply_client_set_timeout_ms(client, 1000, NULL), REPLY_OK);
@@ -444,8 +166,8 @@ static void test_max_concurrency_is_reached(void **state) {
     assert_int_equal(server_request_count(server), 32);
     assert_int_equal(summary.error_counts[REPLY_ERROR_TIMEOUT], 200);
     server_release(server); /* nginx logs the requests whose responses it could read */
-    char *lines = await_lines("/sequences/31/", 32);
-    assert_int_equal(count_connections(lines), 1);
+    char *lines = nginx_await_lines("/sequences/31/", 32);
+    assert_int_equal(nginx_count_connections(lines), 1);
     free(lines);
 }
 
@@ -454,20 +176,20 @@ static void test_max_concurrency_is_reached(void **state) {
 /* Would catch a GOAWAY that costs an attempt, and more connections than it requires. */
 static void test_goaway_costs_only_new_connection(void **state) {
     (void)state;
-    reply_client *client = create_trusting_client(SENDS_GOAWAY);
+    reply_client *client = nginx_create_trusting_client(NGINX_SENDS_GOAWAY);
     for (int contact = 1; contact <= 12; contact++) {
         reply_error error;
         assert_int_equal(wire_fetch_ids(client, 40, contact, &error), REPLY_OK);
         assert_int_equal(error.attempts, 1);
     }
-    char *lines = await_lines("/sequences/40/", 12);
-    assert_int_equal(count_connections(lines), 3);
+    char *lines = nginx_await_lines("/sequences/40/", 12);
+    assert_int_equal(nginx_count_connections(lines), 3);
     free(lines);
 }
 
 static void test_goaway_keeps_all_contacts(void **state) {
     (void)state;
-    reply_client *client = create_trusting_client(SENDS_GOAWAY);
+    reply_client *client = nginx_create_trusting_client(NGINX_SENDS_GOAWAY);
     assert_int_equal(reply_client_set_max_concurrency(client, 4, NULL), REPLY_OK);
     assert_int_equal(reply_client_set_max_retries(client, 3, NULL), REPLY_OK);
     assert_int_equal(wire_fetch_all(client, 41, 40).contact_count, 40);
@@ -475,7 +197,7 @@ static void test_goaway_keeps_all_contacts(void **state) {
 
 /* nginx resets the stream of contact 444. */
 static void test_reset_stream_is_network_error(void **state) {
-    reply_client *client = create_trusting_client(HTTP2);
+    reply_client *client = nginx_create_trusting_client(NGINX_HTTP2);
     reply_error error;
     (void)state;
     reply_client_set_max_retries(client, 1, NULL);
@@ -498,7 +220,7 @@ static int record_result(size_t index, reply_result result, reply_sequence_conta
 static void test_reset_stream_spares_other_streams(void **state) {
     const int64_t ids[] = {1, 2, 444, 3, 4, 5, 444, 6};
     int results[COUNT(ids)];
-    reply_client *client = create_trusting_client(HTTP2);
+    reply_client *client = nginx_create_trusting_client(NGINX_HTTP2);
     (void)state;
     assert_int_equal(reply_client_set_max_concurrency(client, 8, NULL), REPLY_OK);
     assert_int_equal(
@@ -554,7 +276,7 @@ static void test_http2_response_gives_expected_result(void **state) {
         const struct http2_case *row = &http2_cases[i];
         reply_error error;
         const reply_result result =
-            wire_fetch_ids(create_client_behind_nginx(server_start(row->steps)), 44, 5, &error);
+            wire_fetch_ids(nginx_create_client_of(server_start(row->steps)), 44, 5, &error);
         if (result != row->result || error.http_status != row->http_status) {
             fail_msg("%s: %s, status %d, code %d: %s", row->name, reply_result_name(result),
                      error.http_status, error.curl_code, error.message);
@@ -569,7 +291,7 @@ static void test_http2_headers_are_read(void **state) {
                             "Content-Length: 22\r\n\r\n{\"code\":\"some.problem\"}")));
     reply_error error;
     (void)state;
-    assert_int_equal(wire_fetch_ids(create_client_behind_nginx(server), 45, 5, &error),
+    assert_int_equal(wire_fetch_ids(nginx_create_client_of(server), 45, 5, &error),
                      REPLY_ERROR_SERVER);
     assert_int_equal(error.http_status, 503);
     assert_int_equal(error.retry_after_ms, 7000);
@@ -581,7 +303,7 @@ static void test_http2_headers_are_read(void **state) {
 static void test_http2_attempt_times_out(void **state) {
     struct server *server =
         server_start_two_scripts(SCRIPT(EXPECT, AWAIT_CLOSE), SCRIPT(EXPECT, RESPOND, REPEAT));
-    reply_client *client = create_client_behind_nginx(server);
+    reply_client *client = nginx_create_client_of(server);
     const int64_t started_ms = timing_now_ms();
     (void)state;
     reply_client_set_attempt_timeout_ms(client, 300, NULL);
@@ -612,7 +334,7 @@ static void test_interrupt_ends_http2_call(void **state) {
     for (int run = 0; run < 5 && shortest_ms > timing_scale_ms(50); run++) {
         struct server *server =
             server_start_two_scripts(SCRIPT(EXPECT, AWAIT_CLOSE), SCRIPT(EXPECT, RESPOND, REPEAT));
-        struct call call = {.client = create_client_behind_nginx(server)};
+        struct call call = {.client = nginx_create_client_of(server)};
         assert_int_equal(pthread_create(&call.thread, NULL, run_call, &call), 0);
         server_await_requests(server, 1);
         const int64_t started_ms = timing_now_ms();
@@ -630,10 +352,10 @@ static void test_interrupt_ends_http2_call(void **state) {
 /* Fails each send of the handshake and the request. Would catch this call or the next one waiting
  * for the dead connection. */
 static void test_failed_send_is_handled(void **state) {
-    static const enum port ports[] = {HTTP2, HTTP1};
+    static const enum nginx_port ports[] = {NGINX_HTTP2, NGINX_HTTP1};
     (void)state;
     for (int i = 0; i < 16; i++) {
-        reply_client *client = create_trusting_client(ports[i % 2]);
+        reply_client *client = nginx_create_trusting_client(ports[i % 2]);
         reply_error error;
         reply_client_set_max_retries(client, 1, NULL);
         libc_fault_fail_send(1 + i / 2);
@@ -655,10 +377,10 @@ static void test_failed_send_is_handled(void **state) {
 /* Like the test above, with other transfers waiting for the connection. Would catch a request that
  * is sent late, whose response another contact would get. */
 static void test_failed_send_spares_other_contacts(void **state) {
-    static const enum port ports[] = {HTTP2, HTTP1};
+    static const enum nginx_port ports[] = {NGINX_HTTP2, NGINX_HTTP1};
     (void)state;
     for (int i = 0; i < 20; i++) {
-        reply_client *client = create_trusting_client(ports[i % 2]);
+        reply_client *client = nginx_create_trusting_client(ports[i % 2]);
         reply_client_set_max_retries(client, 1, NULL);
         libc_fault_fail_send(1 + i / 2);
         const int64_t started_ms = timing_now_ms();
@@ -680,10 +402,10 @@ static void test_failed_send_spares_other_contacts(void **state) {
 /* Would catch the key being sent to the proxy, or not being sent through it. */
 static void test_proxy_does_not_see_key(void **state) {
     struct server *proxy = server_start(
-        SCRIPT(EXPECT, SEND("HTTP/1.1 200 Established\r\n\r\n"), TUNNEL(nginx.ports[HTTP2])));
+        SCRIPT(EXPECT, SEND("HTTP/1.1 200 Established\r\n\r\n"), TUNNEL(nginx_port(NGINX_HTTP2))));
     reply_client *client = wire_create_client("https://api.example.invalid/v4");
     (void)state;
-    assert_int_equal(reply_client_set_ca_file(client, ca_path("known.pem"), NULL), REPLY_OK);
+    assert_int_equal(reply_client_set_ca_file(client, nginx_path("known.pem"), NULL), REPLY_OK);
     assert_int_equal(reply_client_set_proxy(client, server_url(proxy), NULL), REPLY_OK);
     for (int contact = 1; contact <= 3; contact++) {
         assert_int_equal(wire_fetch_ids(client, 50, contact, NULL), REPLY_OK);
@@ -692,9 +414,9 @@ static void test_proxy_does_not_see_key(void **state) {
     const char *request = server_request(proxy, 0).text;
     assert_int_equal(strncmp(request, "CONNECT api.example.invalid:443 HTTP/1.1\r\n", 42), 0);
     assert_null(strstr(request, WIRE_KEY));
-    char *lines = await_lines("/sequences/50/", 3);
+    char *lines = nginx_await_lines("/sequences/50/", 3);
     assert_int_equal(count_occurrences(lines, "key=" WIRE_KEY " "), 3);
-    assert_int_equal(count_connections(lines), 1);
+    assert_int_equal(nginx_count_connections(lines), 1);
     free(lines);
 }
 
@@ -705,17 +427,17 @@ static int destroy_in_child(void *client) {
 
 /* Would catch a child that closes the parent's TLS session. */
 static void test_child_keeps_tls_connection_open(void **state) {
-    static const enum port ports[] = {HTTP2, HTTP1};
+    static const enum nginx_port ports[] = {NGINX_HTTP2, NGINX_HTTP1};
     (void)state;
     for (size_t i = 0; i < COUNT(ports); i++) {
         char path[32];
-        reply_client *client = create_trusting_client(ports[i]);
+        reply_client *client = nginx_create_trusting_client(ports[i]);
         assert_int_equal(wire_fetch_ids(client, 60 + (int)i, 1, NULL), REPLY_OK);
         assert_int_equal(child_run(destroy_in_child, client), 0);
         assert_int_equal(wire_fetch_ids(client, 60 + (int)i, 2, NULL), REPLY_OK);
         snprintf(path, sizeof path, "/sequences/%d/", 60 + (int)i);
-        char *lines = await_lines(path, 2);
-        assert_int_equal(count_connections(lines), 1);
+        char *lines = nginx_await_lines(path, 2);
+        assert_int_equal(nginx_count_connections(lines), 1);
         free(lines);
     }
 }
@@ -739,7 +461,7 @@ static void test_sigpipe_is_not_raised(void **state) {
     sigaction(SIGPIPE, &action, NULL);
     sigpipe_count = 0;
     for (int i = 0; i < 10; i++) {
-        reply_client *client = create_trusting_client(CLOSES);
+        reply_client *client = nginx_create_trusting_client(NGINX_CLOSES);
         assert_int_equal(wire_fetch_ids(client, 70, 1, NULL), REPLY_OK);
         assert_int_equal(wire_fetch_ids(client, 70, 2, NULL), REPLY_OK);
         wire_destroy_client(client);
@@ -783,5 +505,5 @@ int main(void) {
                                      .initial_state = (void *)(uintptr_t)&trust_cases[i]};
     }
     memcpy(all + COUNT(trust_cases), tests, sizeof tests);
-    return cmocka_run_group_tests_name("tls", all, start_nginx, stop_nginx);
+    return cmocka_run_group_tests_name("tls", all, nginx_start, nginx_stop);
 }

@@ -1,7 +1,7 @@
 #!/bin/sh
 # tls_fixture.sh DIRECTORY PORT...: writes valid and invalid certificates to the directory, and the
 # configuration of an nginx that responds with the requested contact. The ports are in the order of
-# the enum in test_tls.c.
+# the enum in support/nginx.h.
 set -eu
 cd "$1"
 shift
@@ -39,14 +39,28 @@ certificate wrong_host known 30 DNS:other.example,IP:127.0.0.2
 certificate expired known -1 "$hosts"
 certificate untrusted unknown 30 "$hosts"
 
+cat >respond.conf <<'END'
+default_type application/json;
+return 200 '{"contactId":$contact,"sequenceId":$sequence,"status":"Active","currentStep":1,
+             "addingDate":"2024-03-08T10:00:00+00:00","isOptedOut":false}';
+END
+
+# 20 kB of headers
+header=$(printf '%02000d' 0)
+for number in 1 2 3 4 5 6 7 8 9 10; do
+    printf 'add_header X-Large-%d %s;\n' "$number" "$header"
+done >large_headers.conf
+
 cat >contact.conf <<'END'
 location ~ ^/v4/sequences/\d+/contacts/444$ {
     return 444;
 }
 location ~ ^/v4/sequences/(?<sequence>\d+)/contacts/(?<contact>\d+)$ {
-    default_type application/json;
-    return 200 '{"contactId":$contact,"sequenceId":$sequence,"status":"Active","currentStep":1,
-                 "addingDate":"2024-03-08T10:00:00+00:00","isOptedOut":false}';
+    include respond.conf;
+}
+location ~ ^/large/v4/sequences/(?<sequence>\d+)/contacts/(?<contact>\d+)$ {
+    include large_headers.conf;
+    include respond.conf;
 }
 location ~ ^/to/(?<port>\d+)(?<rest>/.*)$ {
     proxy_pass http://127.0.0.1:$port$rest;

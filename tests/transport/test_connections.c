@@ -1,0 +1,593 @@
+/* test_connections.c - connections that fall silent, are out of step or must not be touched, and
+ * the sending that a limit stops. */
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "support/child.h"
+#include "support/nginx.h"
+#include "support/scripted_server.h"
+#include "support/timing.h"
+#include "support/wire.h"
+
+#define COUNT(array) (sizeof(array) / sizeof *(array))
+
+/* Creates a client of a relay in front of nginx, with a short attempt timeout and retries. */
+static reply_client *create_relayed_client(struct server *relay) {
+    reply_client *client = nginx_create_client_at(server_port(relay), "/v4", "known.pem");
+    assert_int_equal(reply_client_set_attempt_timeout_ms(client, timing_scale_ms(300), NULL),
+                     REPLY_OK);
+    assert_int_equal(reply_client_set_max_retries(client, 3, NULL), REPLY_OK);
+    return client;
+}
+
+static struct server *start_relay(enum nginx_port port) {
+    return server_start(SCRIPT(TUNNEL(nginx_port(port))));
+}
+
+/* ---- Silent connections ---- */
+
+static const enum nginx_port ports[] = {NGINX_HTTP2, NGINX_HTTP1};
+
+/* Would catch a retry on the connection that did not respond. */
+static void test_silent_connection_costs_one_attempt(void **state) {
+    (void)state;
+    for (size_t i = 0; i < COUNT(ports); i++) {
+        struct server *relay = start_relay(ports[i]);
+        reply_client *client = create_relayed_client(relay);
+        reply_error error;
+        assert_int_equal(wire_fetch_ids(client, 1, 1, &error), REPLY_OK);
+        server_silence(relay);
+        assert_int_equal(wire_fetch_ids(client, 1, 2, &error), REPLY_OK);
+        assert_int_equal(error.attempts, 2);
+        assert_int_equal(wire_fetch_ids(client, 1, 3, &error), REPLY_OK);
+        assert_int_equal(error.attempts, 1);
+        assert_int_equal(server_connection_count(relay), 2);
+    }
+}
+
+/* Would also catch HTTP/2 that does not return to one connection. */
+static void test_silent_connection_spares_contacts(void **state) {
+    struct server *relay = start_relay(NGINX_HTTP2);
+    reply_client *client = create_relayed_client(relay);
+    (void)state;
+    assert_int_equal(wire_fetch_ids(client, 2, 1, NULL), REPLY_OK);
+    server_silence(relay);
+    struct wire_summary summary = wire_fetch_all(client, 2, 40);
+    assert_int_equal(summary.contact_count, 40);
+    assert_int_equal(summary.max_attempts, 2);
+    summary = wire_fetch_all(client, 2, 40);
+    assert_int_equal(summary.contact_count, 40);
+    assert_int_equal(summary.max_attempts, 1);
+    assert_int_equal(server_connection_count(relay), 2);
+}
+
+static struct server *silenced;
+
+static void silence_at_tenth(size_t index) {
+    if (index == 10) {
+        server_silence(silenced);
+    }
+}
+
+static void test_connection_may_fall_silent_in_call(void **state) {
+    (void)state;
+    for (size_t i = 0; i < COUNT(ports); i++) {
+        silenced = start_relay(ports[i]);
+        wire_set_hooks(NULL, silence_at_tenth);
+        const struct wire_summary summary = wire_fetch_all(create_relayed_client(silenced), 3, 40);
+        assert_int_equal(summary.contact_count, 40);
+        assert_in_range(summary.max_attempts, 2, 3);
+    }
+}
+
+static void *interrupt_soon(void *client) {
+    timing_sleep_ms(100);
+    reply_client_interrupt(client);
+    return NULL;
+}
+
+/* Would catch a call that is sent on the connection of the request that an interrupt aborted. */
+static void test_interrupt_retires_connection(void **state) {
+    (void)state;
+    for (size_t i = 0; i < COUNT(ports); i++) {
+        struct server *relay = start_relay(ports[i]);
+        reply_client *client = nginx_create_client_at(server_port(relay), "/v4", "known.pem");
+        pthread_t interrupter;
+        assert_int_equal(wire_fetch_ids(client, 4, 1, NULL), REPLY_OK);
+        server_silence(relay);
+        assert_int_equal(pthread_create(&interrupter, NULL, interrupt_soon, client), 0);
+        const struct wire_summary summary = wire_fetch_many(client, 4, 8);
+        pthread_join(interrupter, NULL);
+        assert_int_equal(summary.result, REPLY_ERROR_CANCELLED);
+        assert_true(summary.is_each_delivered_once);
+        assert_int_equal(wire_fetch_ids(client, 4, 2, NULL), REPLY_OK);
+    }
+}
+
+static void test_deadline_retires_connection(void **state) {
+    (void)state;
+    for (size_t i = 0; i < COUNT(ports); i++) {
+        struct server *relay = start_relay(ports[i]);
+        reply_client *client = nginx_create_client_at(server_port(relay), "/v4", "known.pem");
+        assert_int_equal(reply_client_set_timeout_ms(client, timing_scale_ms(500), NULL), REPLY_OK);
+        assert_int_equal(wire_fetch_ids(client, 5, 1, NULL), REPLY_OK);
+        server_silence(relay);
+        assert_int_equal(wire_fetch_ids(client, 5, 2, NULL), REPLY_ERROR_TIMEOUT);
+        assert_int_equal(wire_fetch_ids(client, 5, 3, NULL), REPLY_OK);
+        assert_int_equal(server_connection_count(relay), 2);
+    }
+}
+
+/* The first contact never gets a response, and the others do. Would catch a timeout that retires a
+ * connection on which something arrives. */
+static void test_good_connection_is_kept(void **state) {
+    struct server *server =
+        server_start_two_scripts(SCRIPT(EXPECT, AWAIT_CLOSE), SCRIPT(EXPECT, RESPOND, AWAIT_CLOSE));
+    reply_client *client = nginx_create_client_of(server);
+    (void)state;
+    reply_client_set_attempt_timeout_ms(client, timing_scale_ms(300), NULL);
+    reply_client_set_max_concurrency(client, 2, NULL);
+    const struct wire_summary summary = wire_fetch_all(client, 6, 30);
+    assert_int_equal(summary.contact_count, 29);
+    assert_int_equal(summary.error_counts[REPLY_ERROR_TIMEOUT], 1);
+    assert_int_equal(wire_fetch_ids(client, 6, 31, NULL), REPLY_OK);
+    char *lines = nginx_await_lines("/sequences/6/", 31);
+    assert_int_equal(nginx_count_connections(lines), 1);
+    free(lines);
+}
+
+/* ---- Connections that are out of step ---- */
+
+#define STRAY_BODY                                                                                 \
+    "{\"contactId\":1,\"sequenceId\":7,\"status\":\"Active\",\"currentStep\":1,"                   \
+    "\"addingDate\":\"2024-03-08T10:00:00+00:00\",\"isOptedOut\":false}"
+#define STRAY_RESPONSE                                                                             \
+    "HTTP/1.1 200 OK\r\nConnection: keep-alive\r\nContent-Length: 124\r\n\r\n" STRAY_BODY
+
+/* Would catch each later response on the connection being taken for that of the request before. */
+static void test_stray_response_costs_one_contact(void **state) {
+    static const struct server_step first[] = {EXPECT,  RESPOND, EXPECT,  SEND(STRAY_RESPONSE),
+                                               RESPOND, EXPECT,  RESPOND, EXPECT,
+                                               RESPOND, CLOSE};
+    struct server *server = server_start_two_scripts(first, RESPONSES);
+    reply_client *client = wire_create_client(server_url(server));
+    (void)state;
+    for (int contact = 1; contact <= 9; contact++) {
+        assert_int_equal(wire_fetch_ids(client, 7, contact, NULL),
+                         contact == 2 ? REPLY_ERROR_INVALID_RESPONSE : REPLY_OK);
+    }
+    assert_int_equal(server_connection_count(server), 2);
+}
+
+static struct server *released;
+
+static void release(size_t index) {
+    (void)index;
+    server_release(released);
+}
+
+/* Four requests are in flight when one gets a contact with the wrong ids. Would catch an abort of
+ * the others, and a request that is sent on the connection afterwards. */
+static void test_requests_on_retired_connection_finish(void **state) {
+    (void)state;
+    released = server_start_two_scripts(SCRIPT(EXPECT, SEND(STRAY_RESPONSE), AWAIT_CLOSE),
+                                        SCRIPT(EXPECT, AWAIT_RELEASE, RESPOND, AWAIT_CLOSE));
+    reply_client *client = nginx_create_client_of(released);
+    wire_set_hooks(NULL, release);
+    const struct wire_summary summary = wire_fetch_all(client, 8, 12);
+    assert_int_equal(summary.contact_count, 11);
+    assert_int_equal(summary.error_counts[REPLY_ERROR_INVALID_RESPONSE], 1);
+    assert_int_equal(summary.max_attempts, 1);
+    char *lines = nginx_await_lines("/sequences/8/", 12);
+    const long retired = strtol(strstr(lines, "connection=") + strlen("connection="), NULL, 10);
+    char wanted[32];
+    int count = 0;
+    snprintf(wanted, sizeof wanted, "connection=%ld ", retired);
+    for (const char *at = strstr(lines, wanted); at != NULL; at = strstr(at + 1, wanted)) {
+        count++;
+    }
+    assert_int_equal(count, 4);
+    free(lines);
+    for (int contact = 1; contact <= 5; contact++) {
+        assert_int_equal(wire_fetch_ids(client, 9, contact, NULL), REPLY_OK);
+    }
+    lines = nginx_await_lines("/sequences/9/", 5);
+    assert_int_equal(nginx_count_connections(lines), 1);
+    free(lines);
+}
+
+/* ---- Bytes on an idle connection ---- */
+
+static const struct late_case {
+    const char *name;
+    const char *bytes;
+} late_cases[] = {
+    {"unasked 408", "HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\n\r\n"},
+    {"late 404", "HTTP/1.1 404 Not Found\r\nContent-Length: 2\r\n\r\n{}"},
+    {"late 200 of the same contact", STRAY_RESPONSE},
+    {"garbage", "\x15\x03\x03"},
+};
+
+/* Would catch bytes that are read as the response to a request that they precede. */
+static void test_late_bytes_are_never_response(void **state) {
+    (void)state;
+    for (size_t i = 0; i < COUNT(late_cases); i++) {
+        struct server *server =
+            server_start_two_scripts(SCRIPT(EXPECT, RESPOND, AWAIT_RELEASE,
+                                            SEND_TEXT(late_cases[i].bytes), MARK, AWAIT_CLOSE),
+                                     RESPONSES);
+        reply_client *client = wire_create_client(server_url(server));
+        reply_error error;
+        assert_int_equal(wire_fetch_ids(client, 7, 1, NULL), REPLY_OK);
+        server_release(server);
+        server_await_marks(server, 1);
+        if (wire_fetch_ids(client, 7, 1, &error) != REPLY_OK || error.attempts != 1 ||
+            server_request_count(server) != 2 || server_request(server, 1).connection != 2) {
+            fail_msg("%s: %s after %d attempts: %s", late_cases[i].name,
+                     reply_result_name(error.result), error.attempts, error.message);
+        }
+        wire_tear_down(NULL);
+    }
+}
+
+static void release_at_wait(const char *line) {
+    if (strncmp(line, "wait ", strlen("wait ")) == 0) {
+        server_release(released);
+        server_await_marks(released, 1);
+    }
+}
+
+/* The bytes arrive during the wait before a retry. */
+static void test_late_bytes_in_call_are_ignored(void **state) {
+    (void)state;
+    for (size_t i = 0; i < COUNT(late_cases); i++) {
+        released = server_start_two_scripts(
+            SCRIPT(EXPECT, RESPOND, EXPECT,
+                   SEND("HTTP/1.1 503 Unavailable\r\nContent-Length: 0\r\n\r\n"), AWAIT_RELEASE,
+                   SEND_TEXT(late_cases[i].bytes), MARK, AWAIT_CLOSE),
+            RESPONSES);
+        reply_client *client = wire_create_client(server_url(released));
+        reply_client_set_max_concurrency(client, 1, NULL);
+        reply_client_set_max_retries(client, 1, NULL);
+        wire_set_hooks(release_at_wait, NULL);
+        const struct wire_summary summary = wire_fetch_all(client, 7, 9);
+        if (summary.contact_count != 9 || server_request_count(released) != 10 ||
+            server_connection_count(released) != 2) {
+            fail_msg("%s: %d contacts, %d requests, %d connections", late_cases[i].name,
+                     summary.contact_count, server_request_count(released),
+                     server_connection_count(released));
+        }
+        wire_tear_down(NULL);
+    }
+}
+
+/* ---- Sending after a limit ---- */
+
+static struct {
+    struct server *server;
+    const char *status; /* that ends the sending, as the log has it */
+    int callback_ms;
+    int sent_count; /* requests that the server had when the client had read that status; -1 */
+} limit;
+
+/* What was sent before arrives during the pause. */
+static void count_at_limit(const char *line) {
+    if (limit.sent_count < 0 && strstr(line, limit.status) != NULL) {
+        timing_sleep_ms(50);
+        limit.sent_count = server_request_count(limit.server);
+    }
+}
+
+static void pause_in_callback(size_t index) {
+    (void)index;
+    timing_sleep_ms(limit.callback_ms);
+}
+
+static void *release_at_twenty_requests(void *server) {
+    const int64_t deadline = timing_now_ms() + timing_scale_ms(TIMING_MAX_WAIT_MS);
+    while (server_request_count(server) < 20 && timing_now_ms() < deadline) {
+        timing_sleep_ms(1);
+    }
+    server_release(server);
+    return NULL;
+}
+
+#define EMPTY_200 "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"
+#define LIMIT_429 "HTTP/1.1 429 Slow\r\nRetry-After: 600\r\nContent-Length: 0\r\n\r\n"
+#define LIMIT_401 "HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n"
+
+/* Twenty requests get their responses together, and one of these is the limit. */
+static void check_limit(const char *status, const char *response, bool is_http2, int callback_ms) {
+    pthread_t releaser;
+    limit.server =
+        server_start_two_scripts(SCRIPT(EXPECT, AWAIT_RELEASE, SEND_TEXT(response), AWAIT_CLOSE),
+                                 SCRIPT(EXPECT, AWAIT_RELEASE, RESPOND, REPEAT));
+    limit.status = status;
+    limit.callback_ms = callback_ms;
+    limit.sent_count = -1;
+    reply_client *client = is_http2 ? nginx_create_client_of(limit.server)
+                                    : wire_create_client(server_url(limit.server));
+    reply_client_set_max_concurrency(client, 20, NULL);
+    reply_client_set_max_retries(client, 3, NULL);
+    reply_client_set_timeout_ms(client, timing_scale_ms(60000), NULL);
+    wire_set_hooks(count_at_limit, pause_in_callback);
+    assert_int_equal(pthread_create(&releaser, NULL, release_at_twenty_requests, limit.server), 0);
+    const struct wire_summary summary = wire_fetch_many(client, 10, 100);
+    pthread_join(releaser, NULL);
+    assert_true(summary.is_each_delivered_once);
+    assert_in_range(limit.sent_count, 20, 99);
+    timing_sleep_ms(20);
+    if (server_request_count(limit.server) != limit.sent_count) {
+        fail_msg("%s, HTTP/%d, callback of %d ms: %d requests after the limit", status,
+                 is_http2 ? 2 : 1, callback_ms,
+                 server_request_count(limit.server) - limit.sent_count);
+    }
+    wire_tear_down(NULL);
+}
+
+static void test_limit_stops_sending(void **state) {
+    static const int callbacks_ms[] = {0, 5, 30};
+    (void)state;
+    for (int i = 0; i < 4; i++) {
+        for (size_t j = 0; j < COUNT(callbacks_ms); j++) {
+            check_limit(i % 2 == 0 ? ": 429 in" : ": 401 in", i % 2 == 0 ? LIMIT_429 : LIMIT_401,
+                        i / 2 == 1, callbacks_ms[j]);
+        }
+    }
+}
+
+/* ---- The host's time ---- */
+
+static void pause_long(size_t index) {
+    (void)index;
+    timing_sleep_ms(300);
+}
+
+static reply_client *limit_connecting(reply_client *client) {
+    assert_int_equal(reply_client_set_connect_timeout_ms(client, 200, NULL), REPLY_OK);
+    return client;
+}
+
+/* Each contact needs a new connection. Would catch a callback's time that counts as connecting. */
+static void test_callback_time_spares_connect_timeout(void **state) {
+    struct server *server = server_start(SCRIPT(EXPECT, RESPOND, CLOSE));
+    reply_client *clients[] = {limit_connecting(nginx_create_trusting_client(NGINX_CLOSES)),
+                               limit_connecting(wire_create_client(server_url(server)))};
+    (void)state;
+    wire_set_hooks(NULL, pause_long);
+    for (size_t i = 0; i < COUNT(clients); i++) {
+        const struct wire_summary summary = wire_fetch_all(clients[i], 11, 8);
+        assert_int_equal(summary.contact_count, 8);
+        assert_int_equal(summary.max_attempts, 1);
+    }
+}
+
+/* The second connection does not respond to the handshake, which starts before the callback. */
+static void test_connect_timeout_is_reached(void **state) {
+    struct server *relay =
+        server_start_two_scripts(SCRIPT(TUNNEL(nginx_port(NGINX_CLOSES))), SCRIPT(AWAIT_CLOSE));
+    reply_client *client =
+        limit_connecting(nginx_create_client_at(server_port(relay), "/v4", "known.pem"));
+    (void)state;
+    reply_client_set_max_concurrency(client, 1, NULL);
+    reply_client_set_max_retries(client, 1, NULL);
+    wire_set_hooks(NULL, pause_long);
+    const struct wire_summary summary = wire_fetch_all(client, 12, 2);
+    assert_int_equal(summary.contact_count, 1);
+    assert_int_equal(summary.error_counts[REPLY_ERROR_TIMEOUT], 1);
+    assert_int_equal(summary.max_attempts, 2);
+}
+
+/* ---- Large headers ---- */
+
+static void test_large_headers_keep_all_contacts(void **state) {
+    reply_client *client =
+        nginx_create_client_at(nginx_port(NGINX_HTTP2), "/large/v4", "known.pem");
+    (void)state;
+    const struct wire_summary summary = wire_fetch_all(client, 13, 60);
+    assert_int_equal(summary.contact_count, 60);
+    assert_int_equal(summary.max_attempts, 1);
+}
+
+/* ---- Other programs and children ---- */
+
+/* The argument with which this program counts the network sockets that it has inherited. */
+#define COUNT_SOCKETS "count-sockets"
+
+static int count_sockets(void) {
+    int count = 0;
+    for (int i = 3; i < 256; i++) {
+        struct sockaddr_storage address = {0};
+        socklen_t size = sizeof address;
+        count += getsockname(i, (struct sockaddr *)&address, &size) == 0 &&
+                 (address.ss_family == AF_INET || address.ss_family == AF_INET6);
+    }
+    return count;
+}
+
+static int inherited_count; /* -1: unknown */
+
+static void run_program(size_t index) {
+    (void)index;
+    const pid_t child = fork();
+    if (child == 0) {
+        execl("/proc/self/exe", "test_connections", COUNT_SOCKETS, (char *)NULL);
+        _exit(126);
+    }
+    inherited_count += child_wait(child);
+}
+
+static void test_program_inherits_no_connection(void **state) {
+    struct server *server = server_start(RESPONSES);
+    struct server *proxy = server_start(
+        SCRIPT(EXPECT, SEND("HTTP/1.1 200 Established\r\n\r\n"), TUNNEL(nginx_port(NGINX_HTTP2))));
+    reply_client *proxied = wire_create_client("https://api.example.invalid/v4");
+    (void)state;
+    assert_int_equal(reply_client_set_ca_file(proxied, nginx_path("known.pem"), NULL), REPLY_OK);
+    assert_int_equal(reply_client_set_proxy(proxied, server_url(proxy), NULL), REPLY_OK);
+    reply_client *clients[] = {wire_create_client(server_url(server)),
+                               nginx_create_trusting_client(NGINX_HTTP1),
+                               nginx_create_trusting_client(NGINX_HTTP2), proxied};
+    inherited_count = 0;
+    wire_set_hooks(NULL, run_program);
+    for (size_t i = 0; i < COUNT(clients); i++) {
+        assert_int_equal(wire_fetch_all(clients[i], 14, 6).contact_count, 6);
+        assert_int_equal(inherited_count, 0);
+    }
+}
+
+/* A fork in the host's code, whose child returns into the library. */
+static struct {
+    const char *line; /* the child is forked by the first line of the log that contains it */
+    size_t index;     /* or by the delivery of this contact */
+    pid_t process;    /* 0 in the child; -1 before the fork */
+    int child_events; /* deliveries and lines of the log in the child */
+} forked;
+
+static void fork_once(bool is_due) {
+    forked.child_events += forked.process == 0;
+    if (forked.process < 0 && is_due) {
+        fflush(NULL);
+        forked.process = fork();
+    }
+}
+
+static void fork_at_line(const char *line) {
+    fork_once(forked.line != NULL && strstr(line, forked.line) != NULL);
+}
+
+static void fork_at_delivery(size_t index) {
+    fork_once(forked.line == NULL && index == forked.index);
+}
+
+/* In the child: its call has ended, and it must not have touched the parent's connections. */
+static _Noreturn void end_child(reply_client *client, const struct wire_summary *summary) {
+    reply_error error;
+    reply_sequence_contact *contact = NULL;
+    const bool is_ended = summary->result == REPLY_ERROR_INVALID_ARGUMENT &&
+                          summary->error.result == REPLY_ERROR_INVALID_ARGUMENT &&
+                          strstr(summary->error.message, "fork") != NULL;
+    const bool is_rejected =
+        reply_get_sequence_contact(client, 1, 1, &contact, &error) == REPLY_ERROR_INVALID_ARGUMENT;
+    reply_client_destroy(client);
+    child_exit(!is_ended ? 1 : !is_rejected ? 2 : forked.child_events != 0 ? 3 : 0);
+}
+
+/* Returns what the parent got. */
+static struct wire_summary fetch_and_fork(reply_client *client, const char *line, size_t index,
+                                          int64_t sequence_id) {
+    forked.line = line;
+    forked.index = index;
+    forked.process = -1;
+    forked.child_events = 0;
+    wire_set_hooks(fork_at_line, fork_at_delivery);
+    const struct wire_summary summary = wire_fetch_many(client, sequence_id, 40);
+    if (forked.process == 0) {
+        end_child(client, &summary);
+    }
+    assert_true(forked.process > 0);
+    assert_int_equal(child_wait(forked.process), 0);
+    assert_int_equal(summary.result, REPLY_OK);
+    assert_true(summary.is_each_delivered_once);
+    return summary;
+}
+
+static void test_fork_in_callback_spares_parent(void **state) {
+    static const size_t indexes[] = {0, 7, 39};
+    struct server *server = server_start(RESPONSES);
+    (void)state;
+    for (size_t i = 0; i < COUNT(indexes); i++) {
+        reply_client *clients[] = {wire_create_client(server_url(server)),
+                                   nginx_create_trusting_client(NGINX_HTTP1),
+                                   nginx_create_trusting_client(NGINX_HTTP2)};
+        for (size_t j = 0; j < COUNT(clients); j++) {
+            const struct wire_summary summary = fetch_and_fork(clients[j], NULL, indexes[i], 15);
+            assert_int_equal(summary.contact_count, 40);
+            assert_int_equal(summary.max_attempts, 1);
+        }
+    }
+}
+
+static void test_fork_in_log_spares_parent(void **state) {
+    static const char *const lines[] = {"/contacts/1:", "/contacts/9:", "/contacts/40:"};
+    struct server *server = server_start(RESPONSES);
+    (void)state;
+    for (size_t i = 0; i < COUNT(lines); i++) {
+        reply_client *clients[] = {wire_create_client(server_url(server)),
+                                   nginx_create_trusting_client(NGINX_HTTP1),
+                                   nginx_create_trusting_client(NGINX_HTTP2)};
+        for (size_t j = 0; j < COUNT(clients); j++) {
+            const struct wire_summary summary = fetch_and_fork(clients[j], lines[i], 0, 16);
+            assert_int_equal(summary.contact_count, 40);
+            assert_int_equal(summary.max_attempts, 1);
+        }
+    }
+}
+
+/* Would catch a child that shuts down the parent's connection because of the wrong ids. */
+static void test_fork_before_retirement_spares_parent(void **state) {
+    struct server *server = server_start_two_scripts(
+        SCRIPT(EXPECT, SEND(STRAY_RESPONSE), AWAIT_CLOSE), SCRIPT(EXPECT, RESPOND, AWAIT_CLOSE));
+    (void)state;
+    const struct wire_summary summary =
+        fetch_and_fork(nginx_create_client_of(server), ": 200 in", 0, 17);
+    assert_int_equal(summary.contact_count, 39);
+    assert_int_equal(summary.error_counts[REPLY_ERROR_INVALID_RESPONSE], 1);
+    assert_int_equal(summary.max_attempts, 1);
+}
+
+/* A retry's and a rate limit's "wait" line. */
+static void test_fork_in_wait_line_spares_parent(void **state) {
+    static const char *const statuses[] = {
+        "HTTP/1.1 503 Unavailable\r\nConnection: close\r\n\r\n",
+        "HTTP/1.1 429 Slow\r\nRetry-After: 1\r\nConnection: close\r\n\r\n"};
+    (void)state;
+    for (int i = 0; i < 4; i++) {
+        struct server *server = server_start_two_scripts(
+            SCRIPT(EXPECT, SEND_TEXT(statuses[i % 2]), CLOSE), SCRIPT(EXPECT, RESPOND, REPEAT));
+        reply_client *client =
+            i / 2 == 0 ? wire_create_client(server_url(server)) : nginx_create_client_of(server);
+        reply_client_set_max_retries(client, 1, NULL);
+        const struct wire_summary summary = fetch_and_fork(client, "wait ", 0, 18);
+        assert_int_equal(summary.contact_count, 40);
+        assert_int_equal(summary.max_attempts, 2);
+    }
+}
+
+int main(int argc, char **argv) {
+    static const struct CMUnitTest tests[] = {
+        WIRE_TEST(test_silent_connection_costs_one_attempt),
+        WIRE_TEST(test_silent_connection_spares_contacts),
+        WIRE_TEST(test_connection_may_fall_silent_in_call),
+        WIRE_TEST(test_interrupt_retires_connection),
+        WIRE_TEST(test_deadline_retires_connection),
+        WIRE_TEST(test_good_connection_is_kept),
+        WIRE_TEST(test_stray_response_costs_one_contact),
+        WIRE_TEST(test_requests_on_retired_connection_finish),
+        WIRE_TEST(test_late_bytes_are_never_response),
+        WIRE_TEST(test_late_bytes_in_call_are_ignored),
+        WIRE_TEST(test_limit_stops_sending),
+        WIRE_TEST(test_callback_time_spares_connect_timeout),
+        WIRE_TEST(test_connect_timeout_is_reached),
+        WIRE_TEST(test_large_headers_keep_all_contacts),
+        WIRE_TEST(test_program_inherits_no_connection),
+        WIRE_TEST(test_fork_in_callback_spares_parent),
+        WIRE_TEST(test_fork_in_log_spares_parent),
+        WIRE_TEST(test_fork_before_retirement_spares_parent),
+        WIRE_TEST(test_fork_in_wait_line_spares_parent),
+    };
+    if (argc == 2 && strcmp(argv[1], COUNT_SOCKETS) == 0) {
+        return count_sockets();
+    }
+    return cmocka_run_group_tests(tests, nginx_start, nginx_stop);
+}
