@@ -355,12 +355,13 @@ static bool scan_members(struct scanner *scanner, json_member_fn on_member, void
 }
 
 /* Scans an array, and reports its items with their members. */
-static bool scan_items(struct scanner *scanner, const struct json_visitor *visitor) {
+static bool scan_items(struct scanner *scanner, const struct json_visitor *visitor,
+                       struct json_value *array) {
     const size_t level = scanner->depth;
-    struct json_value array = {0};
     struct json_value item;
     struct json_value unused;
-    if (!open_container(scanner, &array, JSON_ARRAY, ']')) {
+    *array = (struct json_value){.text = scanner->at, .is_text = true};
+    if (!open_container(scanner, array, JSON_ARRAY, ']')) {
         return false;
     }
     while (scanner->depth > level) {
@@ -373,34 +374,34 @@ static bool scan_items(struct scanner *scanner, const struct json_visitor *visit
                 : !scan_value(scanner, &item)) {
             return false;
         }
+        array->is_text = array->is_text && item.is_text;
         visitor->end_item(&item, visitor->context);
         if (!scan_next(scanner, level, &unused)) {
             return false;
         }
     }
+    array->length = (size_t)(scanner->at - array->text);
     return true;
 }
 
-/* Scans an object, and reports its members and the items of its list. */
-static bool scan_list(struct scanner *scanner, const struct json_visitor *visitor,
-                      struct json_value *object) {
+/* Scans an object, and reports its members and the items of its lists. */
+static bool scan_lists(struct scanner *scanner, const struct json_visitor *visitor,
+                       struct json_value *object) {
     const size_t level = scanner->depth;
     struct json_value name;
     struct json_value value;
-    *object = (struct json_value){.text = scanner->at};
+    *object = (struct json_value){.text = scanner->at, .is_text = true};
     if (!open_container(scanner, object, JSON_OBJECT, '}') ||
         (scanner->depth > level && !scan_name(scanner, &name))) {
         return false;
     }
     while (scanner->depth > level) {
-        if (peek(scanner) == '[' && visitor->is_list(&name, visitor->context)) {
-            if (!scan_items(scanner, visitor)) {
-                return false;
-            }
-        } else {
-            if (!scan_value(scanner, &value)) {
-                return false;
-            }
+        const bool is_list = peek(scanner) == '[' && visitor->is_list(&name, visitor->context);
+        if (is_list ? !scan_items(scanner, visitor, &value) : !scan_value(scanner, &value)) {
+            return false;
+        }
+        object->is_text = object->is_text && name.is_text && value.is_text;
+        if (!is_list) {
             visitor->on_member(&name, &value, visitor->context);
         }
         if (!scan_next(scanner, level, &name)) {
@@ -452,7 +453,7 @@ bool json_scan_items(const char *text, size_t length, const struct json_visitor 
                      struct json_document *document, struct json_fault *fault) {
     struct scanner scanner;
     start_document(&scanner, text, length, document, fault);
-    const bool is_valid = peek(&scanner) == '{' ? scan_list(&scanner, visitor, &document->value)
+    const bool is_valid = peek(&scanner) == '{' ? scan_lists(&scanner, visitor, &document->value)
                                                 : scan_value(&scanner, &document->value);
     return is_valid && end_document(&scanner);
 }
