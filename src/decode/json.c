@@ -293,26 +293,34 @@ static void close_containers(struct scanner *scanner, size_t level) {
     }
 }
 
-/* Scans a value with everything in it. */
-static bool scan_value(struct scanner *scanner, struct json_value *value) {
-    const size_t level = scanner->depth;
-    *value = (struct json_value){.text = scanner->at, .is_text = true};
-    do {
+/* Scans the rest of a container that is open above level, with everything in it. */
+static bool scan_rest(struct scanner *scanner, size_t level, struct json_value *container) {
+    struct json_value name = {.is_text = true};
+    bool is_valid = is_in_array(scanner) || scan_name(scanner, &name);
+    while (is_valid && scanner->depth > level) {
         const size_t depth = scanner->depth;
-        struct json_value name = {.is_text = true};
         struct json_value inner = {.is_text = true};
-        bool is_valid = start_value(scanner, depth == level ? value : &inner);
+        container->is_text = container->is_text && name.is_text;
+        is_valid = start_value(scanner, &inner);
         if (is_valid && scanner->depth > depth) {
             is_valid = is_in_array(scanner) || scan_name(scanner, &name);
         } else if (is_valid) {
             close_containers(scanner, level);
             is_valid = scanner->depth == level || scan_comma(scanner, &name);
         }
-        if (!is_valid) {
-            return false;
-        }
-        value->is_text = value->is_text && inner.is_text && name.is_text;
-    } while (scanner->depth > level);
+        container->is_text = container->is_text && inner.is_text;
+    }
+    return is_valid;
+}
+
+/* Scans a value with everything in it. */
+static bool scan_value(struct scanner *scanner, struct json_value *value) {
+    const size_t level = scanner->depth;
+    *value = (struct json_value){.text = scanner->at, .is_text = true};
+    if (!start_value(scanner, value) ||
+        (scanner->depth > level && !scan_rest(scanner, level, value))) {
+        return false;
+    }
     value->length = (size_t)(scanner->at - value->text);
     return true;
 }
