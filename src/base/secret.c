@@ -4,11 +4,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* A compiler drops writes to memory that is about to be freed, but does not know what a volatile
+ * pointer points to. */
+static void *(*const volatile fill)(void *memory, int byte, size_t size) = memset;
+
 void secret_overwrite(void *memory, size_t size) {
-    /* A compiler drops writes to memory that is about to be freed, except through volatile. */
-    volatile char *bytes = memory;
-    for (size_t i = 0; i < size; i++) {
-        bytes[i] = '\0';
+    if (memory != NULL) {
+        fill(memory, 0, size);
     }
 }
 

@@ -75,6 +75,7 @@ enum nullability { REQUIRED, NULLABLE };
 
 struct field {
     const char *name;
+    size_t name_length;
     read_fn read;
     enum nullability nullability;
     size_t member;    /* offset in reply_sequence_contact */
@@ -82,22 +83,12 @@ struct field {
 };
 
 enum { MAX_NUMBER_LENGTH = 63 };
+static const char too_long[] = "is longer than 63 characters";
 
 static bool reject_field(reply_error *error, const struct field *field, const char *fault) {
     error_set(error, REPLY_ERROR_INVALID_RESPONSE,
               "invalid contact: field \"%s\" %s; check the base URL", field->name, fault);
     return false;
-}
-
-static bool check_number_length(struct output *output, const struct field *field,
-                                const struct json_value *value) {
-    if (value->length > MAX_NUMBER_LENGTH) {
-        error_set(output->error, REPLY_ERROR_INVALID_RESPONSE,
-                  "invalid contact: field \"%s\" is longer than %d characters; check the base URL",
-                  field->name, MAX_NUMBER_LENGTH);
-        return false;
-    }
-    return true;
 }
 
 static void *member_at(const struct output *output, size_t offset) {
@@ -110,13 +101,13 @@ static void set_companion_flag(const struct output *output, const struct field *
     }
 }
 
-static bool read_integer(struct output *output, const struct field *field,
-                         const struct json_value *value, int64_t *integer) {
+/* Returns NULL, or what is wrong with the value. */
+static const char *parse_integer(const struct json_value *value, int64_t *integer) {
     if (value->kind != JSON_NUMBER || !value->is_integer) {
-        return reject_field(output->error, field, "is not an integer in plain digits");
+        return "is not an integer in plain digits";
     }
-    if (!check_number_length(output, field, value)) {
-        return false;
+    if (value->length > MAX_NUMBER_LENGTH) {
+        return too_long;
     }
     const bool is_negative = value->text[0] == '-';
     *integer = 0;
@@ -124,15 +115,21 @@ static bool read_integer(struct output *output, const struct field *field,
         /* The sum is kept negative, because INT64_MIN has no positive counterpart. */
         const int digit = value->text[i] - '0';
         if (*integer < (INT64_MIN + digit) / 10) {
-            return reject_field(output->error, field, "does not fit in 64 bits");
+            return "does not fit in 64 bits";
         }
         *integer = *integer * 10 - digit;
     }
     if (!is_negative && *integer == INT64_MIN) {
-        return reject_field(output->error, field, "does not fit in 64 bits");
+        return "does not fit in 64 bits";
     }
     *integer = is_negative ? *integer : -*integer;
-    return true;
+    return NULL;
+}
+
+static bool read_integer(const struct output *output, const struct field *field,
+                         const struct json_value *value, int64_t *integer) {
+    const char *fault = parse_integer(value, integer);
+    return fault == NULL || reject_field(output->error, field, fault);
 }
 
 static bool read_int64(struct output *output, const struct field *field,
@@ -171,8 +168,8 @@ static bool read_double(struct output *output, const struct field *field,
     if (value->kind != JSON_NUMBER) {
         return reject_field(output->error, field, "is not a number");
     }
-    if (!check_number_length(output, field, value)) {
-        return false;
+    if (value->length > MAX_NUMBER_LENGTH) {
+        return reject_field(output->error, field, too_long);
     }
     const locale_t locale = newlocale(LC_ALL_MASK, "C", (locale_t)0);
     if (locale == (locale_t)0) {
@@ -266,29 +263,30 @@ static bool read_sub_status(struct output *output, const struct field *field,
 /* ---- The endpoint's fields ---- */
 
 #define MEMBER(name) offsetof(reply_sequence_contact, name)
+#define NAME(name)   name, sizeof(name) - 1
 
 enum { CONTACT_ID, SEQUENCE_ID }; /* indexes of fields that a page needs */
 
 static const struct field fields[] = {
-    [CONTACT_ID] = {"contactId", read_int64, REQUIRED, MEMBER(contact_id), 0},
-    [SEQUENCE_ID] = {"sequenceId", read_int64, REQUIRED, MEMBER(sequence_id), 0},
-    {"email", read_string, NULLABLE, MEMBER(email), 0},
-    {"firstName", read_string, NULLABLE, MEMBER(first_name), 0},
-    {"lastName", read_string, NULLABLE, MEMBER(last_name), 0},
-    {"company", read_string, NULLABLE, MEMBER(company), 0},
-    {"title", read_string, NULLABLE, MEMBER(title), 0},
-    {"status", read_status, REQUIRED, MEMBER(status), MEMBER(status_text)},
-    {"subStatus", read_sub_status, NULLABLE, MEMBER(sub_status), MEMBER(sub_status_text)},
-    {"currentStep", read_int32, REQUIRED, MEMBER(current_step), 0},
-    {"addingDate", read_datetime, REQUIRED, MEMBER(adding_date), 0},
-    {"movingDate", read_datetime, NULLABLE, MEMBER(moving_date), 0},
-    {"nextSendAfter", read_datetime, NULLABLE, MEMBER(next_send_after), 0},
-    {"isOptedOut", read_boolean, REQUIRED, MEMBER(is_opted_out), 0},
-    {"emailAccountId", read_int64, NULLABLE, MEMBER(email_account_id),
+    [CONTACT_ID] = {NAME("contactId"), read_int64, REQUIRED, MEMBER(contact_id), 0},
+    [SEQUENCE_ID] = {NAME("sequenceId"), read_int64, REQUIRED, MEMBER(sequence_id), 0},
+    {NAME("email"), read_string, NULLABLE, MEMBER(email), 0},
+    {NAME("firstName"), read_string, NULLABLE, MEMBER(first_name), 0},
+    {NAME("lastName"), read_string, NULLABLE, MEMBER(last_name), 0},
+    {NAME("company"), read_string, NULLABLE, MEMBER(company), 0},
+    {NAME("title"), read_string, NULLABLE, MEMBER(title), 0},
+    {NAME("status"), read_status, REQUIRED, MEMBER(status), MEMBER(status_text)},
+    {NAME("subStatus"), read_sub_status, NULLABLE, MEMBER(sub_status), MEMBER(sub_status_text)},
+    {NAME("currentStep"), read_int32, REQUIRED, MEMBER(current_step), 0},
+    {NAME("addingDate"), read_datetime, REQUIRED, MEMBER(adding_date), 0},
+    {NAME("movingDate"), read_datetime, NULLABLE, MEMBER(moving_date), 0},
+    {NAME("nextSendAfter"), read_datetime, NULLABLE, MEMBER(next_send_after), 0},
+    {NAME("isOptedOut"), read_boolean, REQUIRED, MEMBER(is_opted_out), 0},
+    {NAME("emailAccountId"), read_int64, NULLABLE, MEMBER(email_account_id),
      MEMBER(has_email_account_id)},
-    {"linkedInAccountId", read_int64, NULLABLE, MEMBER(linkedin_account_id),
+    {NAME("linkedInAccountId"), read_int64, NULLABLE, MEMBER(linkedin_account_id),
      MEMBER(has_linkedin_account_id)},
-    {"icpScore", read_double, NULLABLE, MEMBER(icp_score), MEMBER(has_icp_score)},
+    {NAME("icpScore"), read_double, NULLABLE, MEMBER(icp_score), MEMBER(has_icp_score)},
 };
 
 enum { FIELD_COUNT = sizeof fields / sizeof *fields };
@@ -302,7 +300,7 @@ static inline size_t find_field(const struct contact_members *members, const cha
                                 size_t length) {
     for (size_t i = 0; i < FIELD_COUNT; i++) {
         const size_t index = (members->likely + i) % FIELD_COUNT;
-        if (strlen(fields[index].name) == length && memcmp(fields[index].name, name, length) == 0) {
+        if (fields[index].name_length == length && memcmp(fields[index].name, name, length) == 0) {
             return index;
         }
     }
@@ -359,15 +357,17 @@ static bool allocate_contact(struct output *output, const char *json, size_t len
     }
     /* The values are parts of the text, so the sum cannot wrap if the text fits twice. With 32
      * bits, 2 GiB do not fit. */
-    struct block *block = length <= (SIZE_MAX - sizeof *block - 1) / 2 ? calloc(1, size) : NULL;
+    struct block *block = length <= (SIZE_MAX - sizeof *block - 1) / 2 ? malloc(size) : NULL;
     if (block == NULL) {
         error_set_no_memory(output->error);
         return false;
     }
     reply_sequence_contact *contact = &block->contact;
     char *text = (char *)(block + 1);
+    memset(block, 0, sizeof *block);
     block->size = size;
     memcpy(text, json, length);
+    text[length] = '\0';
     contact->json = text;
     contact->json_length = length;
     contact->sub_status = REPLY_CONTACT_SUB_STATUS_NULL;
@@ -416,10 +416,8 @@ reply_result contact_read(const struct contact_members *members, const char *jso
 }
 
 static bool read_id(const struct contact_members *members, size_t index, int64_t *id) {
-    reply_error ignored;
-    struct output output = {.error = error_begin(&ignored, NULL)};
     return (members->duplicates >> index & 1) == 0 &&
-           read_integer(&output, &fields[index], &members->values[index], id);
+           parse_integer(&members->values[index], id) == NULL;
 }
 
 bool contact_read_contact_id(const struct contact_members *members, int64_t *contact_id) {

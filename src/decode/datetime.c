@@ -69,6 +69,14 @@ static bool parse_digits(const char **at, int count, int *number) {
     return true;
 }
 
+static bool skip_byte(const char **at, char byte) {
+    if (**at != byte) {
+        return false;
+    }
+    ++*at;
+    return true;
+}
+
 static bool skip_text(const char **at, const char *text) {
     const size_t length = strlen(text);
     if (strncmp(*at, text, length) != 0) {
@@ -89,22 +97,22 @@ static bool parse_name(const char **at, const char *const *names, int count, int
 
 /* YYYY-MM-DD */
 static bool parse_date(const char **at, struct civil_time *time) {
-    return parse_digits(at, 4, &time->year) && skip_text(at, "-") &&
-           parse_digits(at, 2, &time->month) && skip_text(at, "-") &&
+    return parse_digits(at, 4, &time->year) && skip_byte(at, '-') &&
+           parse_digits(at, 2, &time->month) && skip_byte(at, '-') &&
            parse_digits(at, 2, &time->day);
 }
 
 /* HH:MM:SS */
 static bool parse_time_of_day(const char **at, struct civil_time *time) {
-    return parse_digits(at, 2, &time->hour) && skip_text(at, ":") &&
-           parse_digits(at, 2, &time->minute) && skip_text(at, ":") &&
+    return parse_digits(at, 2, &time->hour) && skip_byte(at, ':') &&
+           parse_digits(at, 2, &time->minute) && skip_byte(at, ':') &&
            parse_digits(at, 2, &time->second);
 }
 
 /* An optional point with at least one digit. */
 static bool parse_fraction(const char **at, int32_t *nanoseconds) {
     *nanoseconds = 0;
-    if (!skip_text(at, ".")) {
+    if (!skip_byte(at, '.')) {
         return true;
     }
     const char *digits = *at;
@@ -119,12 +127,12 @@ static bool parse_offset(const char **at, reply_datetime *datetime) {
     int hours = 0;
     int minutes = 0;
     datetime->has_utc_offset = **at != '\0';
-    if (!datetime->has_utc_offset || skip_text(at, "Z") || skip_text(at, "z")) {
+    if (!datetime->has_utc_offset || skip_byte(at, 'Z') || skip_byte(at, 'z')) {
         return true;
     }
     const int sign = **at == '-' ? -1 : 1;
-    if (!(skip_text(at, "+") || skip_text(at, "-")) || !parse_digits(at, 2, &hours) ||
-        !skip_text(at, ":") || !parse_digits(at, 2, &minutes) || hours > 23 || minutes > 59) {
+    if (!(skip_byte(at, '+') || skip_byte(at, '-')) || !parse_digits(at, 2, &hours) ||
+        !skip_byte(at, ':') || !parse_digits(at, 2, &minutes) || hours > 23 || minutes > 59) {
         return false;
     }
     datetime->utc_offset_seconds = sign * (hours * 3600 + minutes * 60);
@@ -136,7 +144,7 @@ static bool parse_offset(const char **at, reply_datetime *datetime) {
 static bool parse_rfc3339(const char *text, reply_datetime *datetime) {
     struct civil_time time;
     const char *at = text;
-    if (!parse_date(&at, &time) || !(skip_text(&at, "T") || skip_text(&at, "t")) ||
+    if (!parse_date(&at, &time) || !(skip_byte(&at, 'T') || skip_byte(&at, 't')) ||
         !parse_time_of_day(&at, &time) || !parse_fraction(&at, &datetime->nanoseconds) ||
         !parse_offset(&at, datetime)) {
         return false;
@@ -162,9 +170,9 @@ bool datetime_parse_http_date(const char *text, int64_t *unix_seconds) {
     int weekday = 0;
     const char *at = text;
     if (text == NULL || !parse_name(&at, weekdays, 7, &weekday) || !skip_text(&at, ", ") ||
-        !parse_digits(&at, 2, &time.day) || !skip_text(&at, " ") ||
-        !parse_name(&at, months, 12, &time.month) || !skip_text(&at, " ") ||
-        !parse_digits(&at, 4, &time.year) || !skip_text(&at, " ") ||
+        !parse_digits(&at, 2, &time.day) || !skip_byte(&at, ' ') ||
+        !parse_name(&at, months, 12, &time.month) || !skip_byte(&at, ' ') ||
+        !parse_digits(&at, 4, &time.year) || !skip_byte(&at, ' ') ||
         !parse_time_of_day(&at, &time) || strcmp(at, " GMT") != 0) {
         return false;
     }

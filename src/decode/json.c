@@ -293,26 +293,34 @@ static void close_containers(struct scanner *scanner, size_t level) {
     }
 }
 
-/* Scans a value with everything in it. */
-static bool scan_value(struct scanner *scanner, struct json_value *value) {
-    const size_t level = scanner->depth;
-    *value = (struct json_value){.text = scanner->at, .is_text = true};
-    do {
+/* Scans the rest of a container that is open above level, with everything in it. */
+static bool scan_rest(struct scanner *scanner, size_t level, struct json_value *container) {
+    struct json_value name = {.is_text = true};
+    bool is_valid = is_in_array(scanner) || scan_name(scanner, &name);
+    while (is_valid && scanner->depth > level) {
         const size_t depth = scanner->depth;
-        struct json_value name = {.is_text = true};
         struct json_value inner = {.is_text = true};
-        bool is_valid = start_value(scanner, depth == level ? value : &inner);
+        container->is_text = container->is_text && name.is_text;
+        is_valid = start_value(scanner, &inner);
         if (is_valid && scanner->depth > depth) {
             is_valid = is_in_array(scanner) || scan_name(scanner, &name);
         } else if (is_valid) {
             close_containers(scanner, level);
             is_valid = scanner->depth == level || scan_comma(scanner, &name);
         }
-        if (!is_valid) {
-            return false;
-        }
-        value->is_text = value->is_text && inner.is_text && name.is_text;
-    } while (scanner->depth > level);
+        container->is_text = container->is_text && inner.is_text;
+    }
+    return is_valid;
+}
+
+/* Scans a value with everything in it. */
+static bool scan_value(struct scanner *scanner, struct json_value *value) {
+    const size_t level = scanner->depth;
+    *value = (struct json_value){.text = scanner->at, .is_text = true};
+    if (!start_value(scanner, value) ||
+        (scanner->depth > level && !scan_rest(scanner, level, value))) {
+        return false;
+    }
     value->length = (size_t)(scanner->at - value->text);
     return true;
 }
@@ -355,12 +363,13 @@ static bool scan_members(struct scanner *scanner, json_member_fn on_member, void
 }
 
 /* Scans an array, and reports its items with their members. */
-static bool scan_items(struct scanner *scanner, const struct json_visitor *visitor) {
+static bool scan_items(struct scanner *scanner, const struct json_visitor *visitor,
+                       struct json_value *array) {
     const size_t level = scanner->depth;
-    struct json_value array = {0};
     struct json_value item;
     struct json_value unused;
-    if (!open_container(scanner, &array, JSON_ARRAY, ']')) {
+    *array = (struct json_value){.text = scanner->at, .is_text = true};
+    if (!open_container(scanner, array, JSON_ARRAY, ']')) {
         return false;
     }
     while (scanner->depth > level) {
@@ -373,34 +382,34 @@ static bool scan_items(struct scanner *scanner, const struct json_visitor *visit
                 : !scan_value(scanner, &item)) {
             return false;
         }
+        array->is_text = array->is_text && item.is_text;
         visitor->end_item(&item, visitor->context);
         if (!scan_next(scanner, level, &unused)) {
             return false;
         }
     }
+    array->length = (size_t)(scanner->at - array->text);
     return true;
 }
 
-/* Scans an object, and reports its members and the items of its list. */
-static bool scan_list(struct scanner *scanner, const struct json_visitor *visitor,
-                      struct json_value *object) {
+/* Scans an object, and reports its members and the items of its lists. */
+static bool scan_lists(struct scanner *scanner, const struct json_visitor *visitor,
+                       struct json_value *object) {
     const size_t level = scanner->depth;
     struct json_value name;
     struct json_value value;
-    *object = (struct json_value){.text = scanner->at};
+    *object = (struct json_value){.text = scanner->at, .is_text = true};
     if (!open_container(scanner, object, JSON_OBJECT, '}') ||
         (scanner->depth > level && !scan_name(scanner, &name))) {
         return false;
     }
     while (scanner->depth > level) {
-        if (peek(scanner) == '[' && visitor->is_list(&name, visitor->context)) {
-            if (!scan_items(scanner, visitor)) {
-                return false;
-            }
-        } else {
-            if (!scan_value(scanner, &value)) {
-                return false;
-            }
+        const bool is_list = peek(scanner) == '[' && visitor->is_list(&name, visitor->context);
+        if (is_list ? !scan_items(scanner, visitor, &value) : !scan_value(scanner, &value)) {
+            return false;
+        }
+        object->is_text = object->is_text && name.is_text && value.is_text;
+        if (!is_list) {
             visitor->on_member(&name, &value, visitor->context);
         }
         if (!scan_next(scanner, level, &name)) {
@@ -452,7 +461,7 @@ bool json_scan_items(const char *text, size_t length, const struct json_visitor 
                      struct json_document *document, struct json_fault *fault) {
     struct scanner scanner;
     start_document(&scanner, text, length, document, fault);
-    const bool is_valid = peek(&scanner) == '{' ? scan_list(&scanner, visitor, &document->value)
+    const bool is_valid = peek(&scanner) == '{' ? scan_lists(&scanner, visitor, &document->value)
                                                 : scan_value(&scanner, &document->value);
     return is_valid && end_document(&scanner);
 }

@@ -72,7 +72,7 @@ enum { JSON_MAX_DEPTH = 512 };
 bool json_scan(const char *text, size_t length, json_member_fn on_member, void *context,
                struct json_document *document, struct json_fault *fault);
 
-/* Scans like json_scan, and reports the members of the items of one of the object's arrays, too. */
+/* Scans like json_scan, except that items are reported instead of the arrays that are lists. */
 bool json_scan_items(const char *text, size_t length, const struct json_visitor *visitor,
                      struct json_document *document, struct json_fault *fault);
 

@@ -44,6 +44,17 @@ struct baseline_contact {
  * not a JSON object or if out of memory. */
 struct baseline_contact *baseline_decode(const char *json, size_t length);
 
+/* A page of the list. */
+struct baseline_page {
+    bool has_more;
+    size_t count;
+    struct baseline_contact *contacts[]; /* without their json */
+};
+
+/* Decodes a page, which the caller frees with free, like each of its contacts. Returns NULL if the
+ * text is not a page or if out of memory. */
+struct baseline_page *baseline_decode_page(const char *json, size_t length);
+
 /* ---- One by one, on one handle ---- */
 
 struct baseline_getter;
@@ -53,13 +64,17 @@ struct baseline_contact *baseline_get(struct baseline_getter *getter, int64_t se
                                       int64_t contact_id);
 void baseline_close(struct baseline_getter *getter);
 
-/* ---- Many at a time, on reused handles ---- */
+/* ---- The list and many at a time, on reused handles ---- */
 
-enum { BASELINE_IN_FLIGHT = 32 };
+enum { BASELINE_IN_FLIGHT = 32, BASELINE_PAGE_SIZE = 1000 };
 
 /* Receives a contact, which the function frees with free, or NULL if the fetch failed. */
 typedef void (*baseline_contact_fn)(size_t index, struct baseline_contact *contact,
                                     void *user_data);
+
+/* Gets all contacts of a sequence, page by page, as if the list did not change. */
+bool baseline_list(struct baseline_getter *getter, int64_t sequence_id,
+                   baseline_contact_fn on_contact, void *user_data);
 
 struct baseline_multi;
 

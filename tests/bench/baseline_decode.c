@@ -146,23 +146,63 @@ static void read_member(struct baseline_contact *contact, const cJSON *item, cha
     }
 }
 
+static void read_members(struct baseline_contact *contact, const cJSON *object, char *next_free) {
+    const cJSON *item = NULL;
+    cJSON_ArrayForEach(item, object) {
+        read_member(contact, item, &next_free);
+    }
+}
+
 /* Decoding never makes a string longer: twice the length of the text holds it and all strings. */
 struct baseline_contact *baseline_decode(const char *json, size_t length) {
     cJSON *document = cJSON_ParseWithLength(json, length);
     struct baseline_contact *contact =
         cJSON_IsObject(document) ? malloc(sizeof *contact + 2 * length + 2) : NULL;
     if (contact != NULL) {
-        const cJSON *item = NULL;
         char *text = (char *)(contact + 1);
-        char *next_free = text + length + 1;
         memset(contact, 0, sizeof *contact);
         memcpy(text, json, length);
         text[length] = '\0';
         contact->json = text;
-        cJSON_ArrayForEach(item, document) {
-            read_member(contact, item, &next_free);
-        }
+        read_members(contact, document, text + length + 1);
     }
     cJSON_Delete(document);
     return contact;
+}
+
+/* ---- A page ---- */
+
+static struct baseline_contact *read_contact(const cJSON *object) {
+    const cJSON *item = NULL;
+    size_t size = sizeof(struct baseline_contact);
+    cJSON_ArrayForEach(item, object) {
+        size += cJSON_IsString(item) ? strlen(item->valuestring) + 1 : 0;
+    }
+    struct baseline_contact *contact = malloc(size);
+    if (contact != NULL) {
+        memset(contact, 0, sizeof *contact);
+        read_members(contact, object, (char *)(contact + 1));
+    }
+    return contact;
+}
+
+struct baseline_page *baseline_decode_page(const char *json, size_t length) {
+    cJSON *document = cJSON_ParseWithLength(json, length);
+    const cJSON *items = cJSON_GetObjectItemCaseSensitive(document, "items");
+    const cJSON *has_more = cJSON_GetObjectItemCaseSensitive(document, "hasMore");
+    const size_t count = (size_t)cJSON_GetArraySize(items);
+    struct baseline_page *page =
+        cJSON_IsArray(items) && cJSON_IsBool(has_more)
+            ? malloc(sizeof *page + count * sizeof(struct baseline_contact *))
+            : NULL;
+    if (page != NULL) {
+        const cJSON *item = NULL;
+        page->has_more = cJSON_IsTrue(has_more);
+        page->count = 0;
+        cJSON_ArrayForEach(item, items) {
+            page->contacts[page->count++] = read_contact(item);
+        }
+    }
+    cJSON_Delete(document);
+    return page;
 }

@@ -126,6 +126,40 @@ void baseline_close(struct baseline_getter *getter) {
     free(getter);
 }
 
+/* ---- The list ---- */
+
+static struct baseline_page *get_page(struct baseline_getter *getter, int64_t sequence_id,
+                                      size_t skip) {
+    char url[256];
+    long status = 0;
+    snprintf(url, sizeof url, "%s/sequences/%" PRId64 "/contacts?top=%d&skip=%zu", getter->base_url,
+             sequence_id, (int)BASELINE_PAGE_SIZE, skip);
+    curl_easy_setopt(getter->transfer.easy, CURLOPT_URL, url);
+    getter->transfer.body.length = 0;
+    const CURLcode code = curl_easy_perform(getter->transfer.easy);
+    curl_easy_getinfo(getter->transfer.easy, CURLINFO_RESPONSE_CODE, &status);
+    return code == CURLE_OK && status == 200
+               ? baseline_decode_page(getter->transfer.body.bytes, getter->transfer.body.length)
+               : NULL;
+}
+
+bool baseline_list(struct baseline_getter *getter, int64_t sequence_id,
+                   baseline_contact_fn on_contact, void *user_data) {
+    bool has_more = true;
+    for (size_t skip = 0; has_more; skip += BASELINE_PAGE_SIZE) {
+        struct baseline_page *page = get_page(getter, sequence_id, skip);
+        if (page == NULL) {
+            return false;
+        }
+        for (size_t i = 0; i < page->count; i++) {
+            on_contact(skip + i, page->contacts[i], user_data);
+        }
+        has_more = page->has_more;
+        free(page);
+    }
+    return true;
+}
+
 /* ---- Many at a time ---- */
 
 struct baseline_multi {

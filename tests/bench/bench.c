@@ -1,10 +1,10 @@
 /* bench.c - the program: prints the table, or does one kind of work under a counting tool. run.sh
- * runs it in a directory with ca.pem, contact.json, count_allocations.so and the stripped
- * replyio.so.
+ * runs it in a directory with ca.pem, contact.json, page.json, count_allocations.so and the
+ * stripped replyio.so.
  *
  *     bench table <first port>
  *     bench cost <first port> <side> <work> <count>
- *     bench memory <first port> <side>
+ *     bench memory <first port> <side> <work>
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -41,6 +41,24 @@ static int parse_argument(int count, char **arguments, int index, int limit) {
     return (int)number;
 }
 
+static void run_cost(uint16_t port, struct setting *setting, int count, char **arguments) {
+    const enum work_kind kind =
+        (enum work_kind)parse_argument(count, arguments, 4, WORK_KIND_COUNT);
+    set_server(setting, PORT_HTTP, (uint16_t)(port + PORT_HTTP), kind == LIST ? "/page" : "/v4");
+    cost_run((enum side)parse_argument(count, arguments, 3, SIDE_COUNT), kind, setting,
+             (size_t)parse_argument(count, arguments, 5, MAX_CONTACTS + 1));
+}
+
+static void run_memory(uint16_t port, struct setting *setting, int count, char **arguments) {
+    const enum side side = (enum side)parse_argument(count, arguments, 3, SIDE_COUNT);
+    const enum work_kind kind =
+        (enum work_kind)parse_argument(count, arguments, 4, WORK_KIND_COUNT);
+    struct setting little = *setting;
+    set_server(&little, PORT_HTTP2, (uint16_t)(port + PORT_HTTP2), kind == LIST ? "/small" : "/v4");
+    set_server(setting, PORT_HTTP2, (uint16_t)(port + PORT_HTTP2), kind == LIST ? "/page" : "/v4");
+    cost_print_memory_growth(side, kind, &little, setting);
+}
+
 int main(int count, char **arguments) {
     static int64_t contact_ids[MAX_CONTACTS];
     struct setting setting;
@@ -51,14 +69,9 @@ int main(int count, char **arguments) {
     if (strcmp(arguments[1], "table") == 0) {
         print_figures(&program, &setting);
     } else if (strcmp(arguments[1], "cost") == 0) {
-        set_server(&setting, PORT_HTTP, (uint16_t)(port + PORT_HTTP));
-        cost_run((enum side)parse_argument(count, arguments, 3, SIDE_COUNT),
-                 (enum work_kind)parse_argument(count, arguments, 4, WORK_KIND_COUNT), &setting,
-                 (size_t)parse_argument(count, arguments, 5, MAX_CONTACTS + 1));
+        run_cost(port, &setting, count, arguments);
     } else {
-        set_server(&setting, PORT_HTTP2, (uint16_t)(port + PORT_HTTP2));
-        cost_print_memory_growth((enum side)parse_argument(count, arguments, 3, SIDE_COUNT),
-                                 &setting);
+        run_memory(port, &setting, count, arguments);
     }
     return EXIT_SUCCESS;
 }

@@ -8,7 +8,7 @@
 
 #include "check.h"
 
-enum { FEW = 100, MANY_MORE = 600, MEMORY_BEFORE = 2000, MEMORY_AFTER = 40000, REPEATS = 3 };
+enum { FEW = 100, MANY_MORE = 600, PAGE = 1000, REPEATS = 3 };
 
 /* ---- The runs ---- */
 
@@ -48,10 +48,11 @@ static double median_of_three(const double numbers[REPEATS]) {
 static double measure_contact(const struct program *program, const char *counter, const char *label,
                               enum side side, enum work_kind kind) {
     double costs[REPEATS];
+    const int few = kind == LIST ? PAGE : FEW;
+    const int many = kind == LIST ? 5 * PAGE : MANY_MORE;
     for (int i = 0; i < REPEATS; i++) {
-        const double more = run_counted(program, counter, label, side, kind, MANY_MORE);
-        costs[i] =
-            (more - run_counted(program, counter, label, side, kind, FEW)) / (MANY_MORE - FEW);
+        const double more = run_counted(program, counter, label, side, kind, many);
+        costs[i] = (more - run_counted(program, counter, label, side, kind, few)) / (many - few);
     }
     return median_of_three(costs);
 }
@@ -66,11 +67,11 @@ double measure_allocations(const struct program *program, enum side side, enum w
                            kind);
 }
 
-double measure_memory_growth(const struct program *program, enum side side) {
+double measure_memory_growth(const struct program *program, enum side side, enum work_kind kind) {
     char command[1024];
     double growths[REPEATS];
-    snprintf(command, sizeof command, "'%s' memory %d %d 2>&1", program->path, (int)program->port,
-             (int)side);
+    snprintf(command, sizeof command, "'%s' memory %d %d %d 2>&1", program->path,
+             (int)program->port, (int)side, (int)kind);
     for (int i = 0; i < REPEATS; i++) {
         growths[i] = read_number(command, "growth: ");
     }
@@ -101,12 +102,16 @@ static long read_peak_memory(void) {
     return size;
 }
 
-void cost_print_memory_growth(enum side side, const struct setting *setting) {
-    const struct work *work = work_of(side, MANY);
-    void *state = work->open(setting);
-    work->run(state, MEMORY_BEFORE);
-    const long before = read_peak_memory();
-    work->run(state, MEMORY_AFTER);
-    printf("growth: %ld\n", read_peak_memory() - before);
-    work->close(state);
+/* Returns the peak memory after a run. */
+static long run_for_memory(enum side side, enum work_kind kind, const struct setting *setting,
+                           size_t count) {
+    cost_run(side, kind, setting, count);
+    return read_peak_memory();
+}
+
+void cost_print_memory_growth(enum side side, enum work_kind kind, const struct setting *little,
+                              const struct setting *much) {
+    const long before = run_for_memory(side, kind, little, kind == LIST ? 1 : 2000);
+    const long after = run_for_memory(side, kind, much, kind == LIST ? 1 : MAX_CONTACTS);
+    printf("growth: %ld\n", after - before);
 }

@@ -17,13 +17,14 @@ struct program {
 double measure_instructions(const struct program *program, enum side side, enum work_kind kind);
 double measure_allocations(const struct program *program, enum side side, enum work_kind kind);
 
-/* Returns the growth, in KiB, of the process's peak memory when a call for 40,000 contacts follows
- * a call for 2,000. */
-double measure_memory_growth(const struct program *program, enum side side);
+/* Returns the growth, in KiB, of the process's peak memory when much work follows a little: for
+ * MANY, a call for 40,000 contacts one for 2,000, and for LIST, a page of 1,000 one of 10. */
+double measure_memory_growth(const struct program *program, enum side side, enum work_kind kind);
 
 /* The bodies of these runs: the first does one kind of work for count contacts, the second prints
  * the growth. */
 void cost_run(enum side side, enum work_kind kind, const struct setting *setting, size_t count);
-void cost_print_memory_growth(enum side side, const struct setting *setting);
+void cost_print_memory_growth(enum side side, enum work_kind kind, const struct setting *little,
+                              const struct setting *much);
 
 #endif

@@ -14,14 +14,16 @@ enum {
     MANY_COUNT = 4000,
     FAR_COUNT = 1000,
     THREADS_COUNT = 8000,
-    DECODE_COUNT = 20000
+    DECODE_COUNT = 20000,
+    PAGE_COUNT = 10000
 };
 
 static const double far_round_trip_seconds = 0.020;
 
-void set_server(struct setting *setting, enum server_port server_port, uint16_t port) {
-    snprintf(setting->base_url, sizeof setting->base_url, "%s://127.0.0.1:%d/v4",
-             server_port == PORT_HTTP ? "http" : "https", (int)port);
+void set_server(struct setting *setting, enum server_port server_port, uint16_t port,
+                const char *path) {
+    snprintf(setting->base_url, sizeof setting->base_url, "%s://127.0.0.1:%d%s",
+             server_port == PORT_HTTP ? "http" : "https", (int)port, path);
 }
 
 /* ---- Lines measured in rounds ---- */
@@ -67,25 +69,30 @@ static void print_instructions(const char *figure, const struct program *program
                                RATIO_AT_MOST, target});
 }
 
-static void print_allocations(const struct program *program) {
-    const double baseline = measure_allocations(program, BASELINE, ONE_BY_ONE);
-    const double library = measure_allocations(program, LIBRARY, ONE_BY_ONE);
-    table_print(&(struct line){"one by one, http: heap allocations per request", "", baseline,
-                               library, exactly(library / baseline), LIBRARY_AT_MOST, 64});
+static void print_allocations(const char *figure, const struct program *program,
+                              enum work_kind kind, double target) {
+    const double baseline = measure_allocations(program, BASELINE, kind);
+    const double library = measure_allocations(program, LIBRARY, kind);
+    table_print(&(struct line){figure, "", baseline, library, exactly(library / baseline),
+                               LIBRARY_AT_MOST, target});
 }
 
 static void print_memory_growth(const struct program *program) {
-    const double baseline = measure_memory_growth(program, BASELINE);
-    const double library = measure_memory_growth(program, LIBRARY);
+    const double baseline = measure_memory_growth(program, BASELINE, MANY);
+    const double library = measure_memory_growth(program, LIBRARY, MANY);
     table_print(&(struct line){"many: memory growth from 2,000 to 40,000 contacts", "KiB", baseline,
                                library, exactly(0), LIBRARY_AT_MOST, 976});
 }
 
+static double file_size_kib(const char *path) {
+    struct stat file;
+    check(stat(path, &file) == 0, path);
+    return (double)file.st_size / 1024;
+}
+
 static void print_size(void) {
-    struct stat library;
-    check(stat("./replyio.so", &library) == 0, "cannot find the stripped library");
-    table_print(&(struct line){"shared library, stripped", "KiB", -1,
-                               (double)library.st_size / 1024, exactly(0), LIBRARY_AT_MOST, 64});
+    table_print(&(struct line){"shared library, stripped", "KiB", -1, file_size_kib("./replyio.so"),
+                               exactly(0), LIBRARY_AT_MOST, 64});
 }
 
 /* ---- The figures ---- */
@@ -101,17 +108,17 @@ static void print_one_by_one(const struct program *program, struct setting *sett
     };
     for (size_t i = 0; i < sizeof servers / sizeof *servers; i++) {
         set_server(setting, servers[i].server_port,
-                   (uint16_t)(program->port + servers[i].server_port));
+                   (uint16_t)(program->port + servers[i].server_port), "/v4");
         const struct rounds rounds = run_rounds(ONE_BY_ONE, setting, ONE_BY_ONE_COUNT, false);
         print_rate(servers[i].rate, &rounds, RATIO_AT_LEAST, 0.95);
         print_time(servers[i].cpu, rounds.cpu_seconds, 1.10);
     }
     print_instructions("one by one, http: instructions per request", program, ONE_BY_ONE, 1.00);
-    print_allocations(program);
+    print_allocations("one by one, http: heap allocations per request", program, ONE_BY_ONE, 64);
 }
 
 static void print_many(const struct program *program, struct setting *setting) {
-    set_server(setting, PORT_HTTP2, (uint16_t)(program->port + PORT_HTTP2));
+    set_server(setting, PORT_HTTP2, (uint16_t)(program->port + PORT_HTTP2), "/v4");
     const struct rounds rounds = run_rounds(MANY, setting, MANY_COUNT, true);
     print_rate("many: 4,000 contacts, HTTP/2, 32 in flight", &rounds, RATIO_AT_LEAST, 0.95);
 }
@@ -122,7 +129,7 @@ static void print_far(const struct program *program, struct setting *setting) {
     double ratios[ROUND_COUNT];
     struct relay *relay = relay_start((uint16_t)(program->port + PORT_HTTP2),
                                       (int64_t)(far_round_trip_seconds / 2 * 1e9));
-    set_server(setting, PORT_HTTP2, relay_port(relay));
+    set_server(setting, PORT_HTTP2, relay_port(relay), "/v4");
     const struct rounds rounds = run_rounds(MANY, setting, FAR_COUNT, false);
     relay_stop(relay);
     for (int i = 0; i < ROUND_COUNT; i++) {
@@ -137,11 +144,58 @@ static void print_far(const struct program *program, struct setting *setting) {
 static void print_decode(const struct program *program, const struct setting *setting) {
     const struct rounds rounds = run_rounds(DECODE, setting, DECODE_COUNT, false);
     print_time("decode: time", rounds.seconds, 0.75);
-    print_instructions("decode: instructions", program, DECODE, 0.75);
+    print_instructions("decode: instructions", program, DECODE, 0.40);
+}
+
+/* ---- The list ---- */
+
+static void print_page_memory(const struct program *program) {
+    const double baseline = measure_memory_growth(program, BASELINE, LIST);
+    const double library = measure_memory_growth(program, LIBRARY, LIST);
+    table_print(&(struct line){"page of 1,000: memory growth, at most 3 times its size", "KiB",
+                               baseline, library, exactly(library / baseline), LIBRARY_AT_MOST,
+                               3 * file_size_kib("page.json")});
+}
+
+static void print_page(const struct program *program, struct setting *setting) {
+    set_server(setting, PORT_HTTP, (uint16_t)(program->port + PORT_HTTP), "/page");
+    const struct rounds rounds = run_rounds(LIST, setting, PAGE_COUNT, false);
+    print_time("page of 1,000, http: time per contact", rounds.seconds, 0.50);
+    print_time("page of 1,000, http: CPU time per contact", rounds.cpu_seconds, 0.50);
+    print_instructions("page of 1,000, http: instructions per contact", program, LIST, 0.50);
+    print_allocations("page of 1,000, http: heap allocations per contact", program, LIST, 1.5);
+    print_page_memory(program);
+}
+
+/* Prints the seconds that the whole list takes, one by one with 32 in flight and page by page. */
+static void print_list_time(const struct program *program, struct setting *setting) {
+    double seconds[2];
+    set_server(setting, PORT_HTTP2, (uint16_t)(program->port + PORT_HTTP2), "/v4");
+    for (int i = 0; i < 2; i++) {
+        seconds[i] = time_once(LIBRARY, i == 0 ? MANY : LIST, setting, MAX_CONTACTS);
+    }
+    table_print(&(struct line){"40,000 contacts, HTTP/2: the library's many, and its list", "s",
+                               seconds[0], seconds[1], exactly(seconds[1] / seconds[0]), NO_TARGET,
+                               0});
+}
+
+static double count_bytes(const struct program *program, struct setting *setting,
+                          const char *path) {
+    struct relay *relay = relay_start((uint16_t)(program->port + PORT_HTTP2), 0);
+    set_server(setting, PORT_HTTP2, relay_port(relay), path);
+    time_once(LIBRARY, LIST, setting, MAX_CONTACTS);
+    return (double)relay_stop(relay) / 1024;
+}
+
+static void print_list_bytes(const struct program *program, struct setting *setting) {
+    const double plain = count_bytes(program, setting, "/v4");
+    const double compressed = count_bytes(program, setting, "/gzip");
+    table_print(&(struct line){"40,000 contacts, HTTP/2, bytes: without gzip, and with it", "KiB",
+                               plain, compressed, exactly(compressed / plain), NO_TARGET, 0});
 }
 
 static void print_threads(const struct program *program, struct setting *setting) {
-    set_server(setting, PORT_HTTP, (uint16_t)(program->port + PORT_HTTP));
+    set_server(setting, PORT_HTTP, (uint16_t)(program->port + PORT_HTTP), "/v4");
     const struct rounds rounds = run_rounds(THREADS, setting, THREADS_COUNT, false);
     print_rate("8 threads, one client, http: requests", &rounds, RATIO_AT_LEAST, 0.95);
 }
@@ -153,6 +207,9 @@ void print_figures(const struct program *program, struct setting *setting) {
     print_far(program, setting);
     print_memory_growth(program);
     print_decode(program, setting);
+    print_page(program, setting);
+    print_list_time(program, setting);
+    print_list_bytes(program, setting);
     print_threads(program, setting);
     print_size();
 }

@@ -40,6 +40,7 @@ struct relay {
     int64_t delay_ns;
     atomic_bool is_stopping;
     pthread_t thread;
+    int64_t byte_count; /* from the server */
     struct pipe pipes[MAX_PIPES];
 };
 
@@ -100,13 +101,15 @@ static void close_connection(struct pipe *pipe, struct pipe *other) {
 
 /* ---- Bytes ---- */
 
-static void receive(const struct relay *relay, struct pipe *pipe) {
+static void receive(struct relay *relay, struct pipe *pipe) {
     char bytes[CHUNK_SIZE];
     const ssize_t received = recv(pipe->from, bytes, sizeof bytes, MSG_DONTWAIT);
     if (received < 0 && (errno == EAGAIN || errno == EINTR)) {
         return;
     }
     const size_t length = received > 0 ? (size_t)received : 0;
+    const bool is_from_server = (pipe - relay->pipes) % 2 == 1;
+    relay->byte_count += is_from_server ? (int64_t)length : 0;
     struct chunk *chunk = malloc(sizeof *chunk + length);
     check(chunk != NULL, "out of memory");
     *chunk = (struct chunk){.due_ns = now_ns() + relay->delay_ns, .length = length};
@@ -214,7 +217,7 @@ uint16_t relay_port(const struct relay *relay) {
     return relay->port;
 }
 
-void relay_stop(struct relay *relay) {
+int64_t relay_stop(struct relay *relay) {
     atomic_store(&relay->is_stopping, true);
     pthread_join(relay->thread, NULL);
     for (size_t i = 0; i < MAX_PIPES; i += 2) {
@@ -223,5 +226,7 @@ void relay_stop(struct relay *relay) {
         }
     }
     close(relay->listener);
+    const int64_t byte_count = relay->byte_count;
     free(relay);
+    return byte_count;
 }

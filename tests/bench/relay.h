@@ -14,6 +14,7 @@ struct relay *relay_start(uint16_t target_port, int64_t delay_ns_each_way);
 /* Returns the port on 127.0.0.1 on which the relay listens. */
 uint16_t relay_port(const struct relay *relay);
 
-void relay_stop(struct relay *relay);
+/* Returns the number of bytes that the server has sent. */
+int64_t relay_stop(struct relay *relay);
 
 #endif

@@ -72,3 +72,9 @@ struct rounds run_rounds(enum work_kind kind, const struct setting *setting, siz
     }
     return rounds;
 }
+
+double time_once(enum side side, enum work_kind kind, const struct setting *setting, size_t count) {
+    const double before = clock_seconds();
+    run_side(work_of(side, kind), NULL, setting, count);
+    return clock_seconds() - before;
+}

@@ -28,4 +28,7 @@ struct spread spread_of(const double numbers[ROUND_COUNT]);
 struct rounds run_rounds(enum work_kind kind, const struct setting *setting, size_t count,
                          bool is_fresh);
 
+/* Returns the seconds that one run takes, on fresh connections. */
+double time_once(enum side side, enum work_kind kind, const struct setting *setting, size_t count);
+
 #endif

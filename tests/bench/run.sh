@@ -42,6 +42,43 @@ make_certificates() {
     cat "$(curl-config --ca)" authority.pem >ca.pem
 }
 
+# write_page <file> <skip> <count> <has more> writes a page of the list: the example contact, with
+# ids that count from 1 and a name and an address of each contact's own.
+write_page() {
+    awk -v skip="$2" -v count="$3" -v has_more="$4" '
+        { contact = contact $0 }
+        END {
+            printf "{\"items\":["
+            for (i = 1; i <= count; i++) {
+                item = contact
+                sub(/"contactId": [0-9]*/, "\"contactId\": " (skip + i), item)
+                sub(/john.doe@/, "john.doe." (skip + i) "@", item)
+                sub(/"Doe"/, "\"Doe " (skip + i) "\"", item)
+                printf "%s%s", (i > 1 ? "," : ""), item
+            }
+            printf "],\"hasMore\":%s}", has_more
+        }' contact.json >"$1"
+}
+
+# The library asks for a page every 900 contacts, the baseline every 1,000.
+make_pages() {
+    mkdir pages
+    for step in 900 1000; do
+        skip=0
+        while [ $skip -lt 40000 ]; do
+            left=$((40000 - skip))
+            has_more=true
+            if [ $left -le 1000 ]; then
+                has_more=false
+            fi
+            write_page pages/$skip.json $skip $((left < 1000 ? left : 1000)) $has_more
+            skip=$((skip + step))
+        done
+    done
+    write_page page.json 0 1000 false
+    write_page small.json 0 10 false
+}
+
 # Starts nginx on the first free ports: nginx fails if one is in use. The ids in the contact become
 # nginx's captures from the URL.
 # shellcheck disable=SC2016
@@ -72,5 +109,6 @@ cd "$directory"
 cp "$here/contact.json" "$build/count_allocations.so" .
 strip -o replyio.so "$build/libreplyio.so"
 make_certificates
+make_pages
 start_nginx
 "$build/bench" table "$port"

@@ -7,7 +7,7 @@
 
 enum side { BASELINE, LIBRARY, SIDE_COUNT };
 
-enum work_kind { ONE_BY_ONE, MANY, THREADS, DECODE, WORK_KIND_COUNT };
+enum work_kind { ONE_BY_ONE, MANY, THREADS, DECODE, LIST, WORK_KIND_COUNT };
 
 enum {
     IN_FLIGHT = 32,
@@ -27,7 +27,8 @@ struct setting {
 };
 
 /* One kind of work: opened once, run any number of times, each for count contacts. A run checks the
- * ids of each contact and frees it. Any failure ends the program. */
+ * ids of each contact and frees it. LIST reads the whole list again and again, until it has read
+ * count contacts. Any failure ends the program. */
 struct work {
     void *(*open)(const struct setting *setting);
     void (*run)(void *state, size_t count);

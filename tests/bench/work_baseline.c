@@ -125,6 +125,22 @@ static void close_many(void *context) {
     free(state);
 }
 
+/* ---- The list ---- */
+
+static void on_listed_contact(size_t index, struct baseline_contact *contact, void *user_data) {
+    size_t *count = user_data;
+    check_contact(contact, (int64_t)index + 1);
+    ++*count;
+}
+
+static void run_list(void *context, size_t count) {
+    const struct state *state = context;
+    for (size_t done = 0; done < count;) {
+        check(baseline_list(state->getters[0], SEQUENCE_ID, on_listed_contact, &done),
+              "the baseline did not get the list");
+    }
+}
+
 /* ---- Decoding only ---- */
 
 static void *open_decode(const struct setting *setting) {
@@ -144,4 +160,5 @@ const struct work baseline_works[WORK_KIND_COUNT] = {
     [MANY] = {open_many, run_many, close_many},
     [THREADS] = {open_threads, run_threads, close_getters},
     [DECODE] = {open_decode, run_decode, free},
+    [LIST] = {open_one_by_one, run_list, close_getters},
 };

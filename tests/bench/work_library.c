@@ -107,6 +107,27 @@ static void run_many(void *context, size_t count) {
           error.message);
 }
 
+/* ---- The list ---- */
+
+static int on_listed_contact(size_t index, reply_result result, reply_sequence_contact *contact,
+                             const reply_error *error, void *user_data) {
+    size_t *count = user_data;
+    check(result == REPLY_OK, error->message);
+    check_contact(contact, (int64_t)index + 1);
+    ++*count;
+    return 0;
+}
+
+static void run_list(void *context, size_t count) {
+    const struct state *state = context;
+    reply_error error;
+    for (size_t done = 0; done < count;) {
+        check(reply_list_sequence_contacts(state->client, SEQUENCE_ID, on_listed_contact, &done,
+                                           &error) == REPLY_OK,
+              error.message);
+    }
+}
+
 /* ---- Decoding only ---- */
 
 static void run_decode(void *context, size_t count) {
@@ -126,4 +147,5 @@ const struct work library_works[WORK_KIND_COUNT] = {
     [MANY] = {open_many, run_many, close_state},
     [THREADS] = {open_client, run_threads, close_state},
     [DECODE] = {open_decode, run_decode, close_state},
+    [LIST] = {open_client, run_list, close_state},
 };

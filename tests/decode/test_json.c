@@ -430,6 +430,91 @@ static void append_member(const struct json_value *name, const struct json_value
     append(report, " %.*s\n", (int)value->length, value->text);
 }
 
+/* ---- Items ---- */
+
+/* What json_scan_items reports, and what its functions do. */
+struct visit {
+    struct report members; /* of the document's object */
+    struct report items;
+    size_t item_count;
+    size_t last_item; /* index of the item whose start ends the scan; SIZE_MAX if none */
+    bool takes_lists; /* every array of the document's object is a list */
+};
+
+static bool take_list(const struct json_value *name, void *context) {
+    struct visit *visit = context;
+    if (visit->takes_lists) {
+        append(&visit->items, "list %.*s\n", (int)name->length, name->text);
+    }
+    return visit->takes_lists;
+}
+
+static void append_page_member(const struct json_value *name, const struct json_value *value,
+                               void *context) {
+    struct visit *visit = context;
+    append_member(name, value, &visit->members);
+}
+
+/* The item's context is not the visitor's, so that a mix-up of the two fails. */
+static void *start_item(void *context) {
+    struct visit *visit = context;
+    append(&visit->items, "item\n");
+    return visit->item_count++ == visit->last_item ? NULL : &visit->items;
+}
+
+static void end_item(const struct json_value *item, void *context) {
+    struct visit *visit = context;
+    append(&visit->items, "is %s", kind_name(item->kind));
+    append_flags(&visit->items, item, " ");
+    append(&visit->items, " %.*s\n", (int)item->length, item->text);
+}
+
+static bool scan_items(const char *text, size_t length, struct visit *visit,
+                       struct json_document *document, struct json_fault *fault) {
+    const struct json_visitor visitor = {take_list,     append_page_member, start_item,
+                                         append_member, end_item,           visit};
+    return json_scan_items(text, length, &visitor, document, fault);
+}
+
+/* Fails unless json_scan_items agrees with json_scan on a valid text. */
+static void check_items_of_valid(const char *name, const char *text, size_t length,
+                                 const char *members, const struct json_document *expected) {
+    for (int takes_lists = 0; takes_lists < 2; takes_lists++) {
+        struct visit visit = {.takes_lists = takes_lists != 0, .last_item = SIZE_MAX};
+        struct json_document document;
+        struct json_fault fault;
+        if (!scan_items(text, length, &visit, &document, &fault)) {
+            fail_msg("%s: rejected at byte %zu: %s", name, fault.offset, fault.reason);
+        }
+        assert_ptr_equal(document.text, expected->text);
+        assert_int_equal(document.length, expected->length);
+        assert_ptr_equal(document.value.text, expected->value.text);
+        assert_int_equal(document.value.length, expected->value.length);
+        assert_int_equal(document.value.kind, expected->value.kind);
+        assert_int_equal(document.value.is_text, expected->value.is_text);
+        if (takes_lists == 0) {
+            fixture_expect_text(name, members, visit.members.text);
+        }
+    }
+}
+
+/* Fails unless json_scan_items finds the same fault as json_scan. */
+static void check_items_of_invalid(const char *name, const char *text, size_t length,
+                                   const struct json_fault *expected) {
+    for (int takes_lists = 0; takes_lists < 2; takes_lists++) {
+        struct visit visit = {.takes_lists = takes_lists != 0, .last_item = SIZE_MAX};
+        struct json_document document;
+        struct json_fault fault = {0};
+        if (scan_items(text, length, &visit, &document, &fault)) {
+            fail_msg("%s: accepted", name);
+        }
+        assert_int_equal(fault.offset, expected->offset);
+        fixture_expect_text(name, expected->reason, fault.reason);
+    }
+}
+
+/* ---- Checks of both scans ---- */
+
 static void check_valid(const struct valid_case *test) {
     struct report members = {.length = 0};
     struct report report = {.length = 0};
@@ -445,6 +530,7 @@ static void check_valid(const struct valid_case *test) {
     append_flags(&report, &document.value, ", ");
     append(&report, "\n%s", members.text);
     fixture_expect_text(test->name, test->expected, report.text);
+    check_items_of_valid(test->name, exact, test->length, members.text, &document);
     assert_true(json_scan(exact, test->length, NULL, NULL, &alone, &fault));
     assert_int_equal(alone.value.length, document.value.length);
     assert_ptr_equal(exact + json_find_start(exact, test->length), document.value.text);
@@ -471,6 +557,7 @@ static void check_fault(const char *name, const char *text, size_t length, size_
     if (json_scan(exact, length, append_member, &members, &document, &fault)) {
         fail_msg("%s: accepted", name);
     }
+    check_items_of_invalid(name, exact, length, &fault);
     free(exact);
     if (fault.offset != offset) {
         fail_msg("%s: rejected at byte %zu, not %zu: %s", name, fault.offset, offset, fault.reason);
@@ -907,6 +994,82 @@ static void test_scanner_agrees_with_cjson(void **state) {
     check_in_range(valid_change_count, 100, 49000);
 }
 
+/* ---- Items ---- */
+
+/* Expected: what the scan reports of the lists, if every array of the object is one. */
+static const struct valid_case item_cases[] = {
+    {"no object", TEXT("[{\"a\":1}]"), ""},
+    {"no list", TEXT("{\"a\":1,\"b\":{\"c\":[1]}}"), ""},
+    {"empty list", TEXT("{\"a\":[ ]}"), "list \"a\"\n"},
+    {"two lists", TEXT("{\"a\":[],\"b\":7,\"c\":[{}]}"),
+     "list \"a\"\n"
+     "list \"c\"\n"
+     "item\n"
+     "is object {}\n"},
+    {"objects", TEXT("{\"a\": [ {\"b\" : 1 , \"c\":[ 2 ]} , { } ] }"),
+     "list \"a\"\n"
+     "item\n"
+     "\"b\": number integer 1\n"
+     "\"c\": array [ 2 ]\n"
+     "is object {\"b\" : 1 , \"c\":[ 2 ]}\n"
+     "item\n"
+     "is object { }\n"},
+    {"nested lists", TEXT("{\"a\":[{\"b\":[{\"c\":[]}]},[[{\"d\":1}]]]}"),
+     "list \"a\"\n"
+     "item\n"
+     "\"b\": array [{\"c\":[]}]\n"
+     "is object {\"b\":[{\"c\":[]}]}\n"
+     "item\n"
+     "is array [[{\"d\":1}]]\n"},
+    {"scalars", TEXT("{\"a\":[null,true,false,-1.5,\"x\\n\"]}"),
+     "list \"a\"\n"
+     "item\nis null null\n"
+     "item\nis true true\n"
+     "item\nis false false\n"
+     "item\nis number -1.5\n"
+     "item\nis string escape \"x\\n\"\n"},
+    {"strings that are no text", TEXT("{\"a\":[{\"\\u0000\":1},{\"b\":[\"\\udc00\"]},{}]}"),
+     "list \"a\"\n"
+     "item\n"
+     "\"\\u0000\" escape not-text: number integer 1\n"
+     "is object not-text {\"\\u0000\":1}\n"
+     "item\n"
+     "\"b\": array not-text [\"\\udc00\"]\n"
+     "is object not-text {\"b\":[\"\\udc00\"]}\n"
+     "item\n"
+     "is object {}\n"},
+};
+
+static void test_items_are_reported(void **state) {
+    (void)state;
+    for (size_t i = 0; i < sizeof item_cases / sizeof *item_cases; i++) {
+        const struct valid_case *test = &item_cases[i];
+        struct visit visit = {.takes_lists = true, .last_item = SIZE_MAX};
+        struct json_document document;
+        struct json_fault fault;
+        char *exact = fixture_copy(test->text, test->length);
+        assert_true(scan_items(exact, test->length, &visit, &document, &fault));
+        fixture_expect_text(test->name, test->expected, visit.items.text);
+        free(exact);
+    }
+}
+
+/* The functions are for a caller that is out of memory: nothing may follow. */
+static void test_missing_context_ends_scan(void **state) {
+    static const char text[] = "{\"a\":[{\"b\":1},{\"c\":2}],\"d\":[{}]}";
+    struct visit visit = {.takes_lists = true, .last_item = 1};
+    struct json_document document;
+    struct json_fault fault = {0};
+    (void)state;
+    assert_false(scan_items(text, sizeof text - 1, &visit, &document, &fault));
+    assert_int_equal(fault.offset, 14);
+    assert_string_equal(visit.items.text, "list \"a\"\n"
+                                          "item\n"
+                                          "\"b\": number integer 1\n"
+                                          "is object {\"b\":1}\n"
+                                          "item\n");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_valid_json_is_accepted),
@@ -924,6 +1087,8 @@ int main(void) {
         cmocka_unit_test(test_nesting_is_limited_to_512),
         cmocka_unit_test(test_depth_counts_open_containers_only),
         cmocka_unit_test(test_scanner_agrees_with_cjson),
+        cmocka_unit_test(test_items_are_reported),
+        cmocka_unit_test(test_missing_context_ends_scan),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
