@@ -288,6 +288,17 @@ static void test_broken_item_is_delivered_once(void **state) {
     EXPECT_SKIPS(0, 9, 18);
 }
 
+/* Catches details that are left from an earlier page. */
+static void test_item_error_has_details_of_page(void **state) {
+    struct list_call *call = begin(state, 15);
+    fake_list.broken_id = 12;
+    FAKE_SCRIPT(FAKE_PAGE(0), {.request_id = "r-0", .retry_after = "7"});
+    list_all(call, REPLY_OK);
+    assert_int_equal(call->error_count, 1);
+    expect_error(&call->errors[0], REPLY_ERROR_INVALID_RESPONSE, 1, 200, 0, -1);
+    assert_string_equal(call->errors[0].request_id, "");
+}
+
 static void test_page_of_other_sequence_retires_connection(void **state) {
     static const struct {
         const char *body;
@@ -744,6 +755,7 @@ int main(void) {
         TEST(test_sent_problem_keeps_code),
         TEST(test_broken_item_is_delivered_as_error),
         TEST(test_broken_item_is_delivered_once),
+        TEST(test_item_error_has_details_of_page),
         TEST(test_page_of_other_sequence_retires_connection),
         TEST(test_any_contact_id_is_delivered_once),
         TEST(test_attempts_are_those_of_page),
