@@ -5,12 +5,9 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "contact_text.h"
+#include "style.h"
 #include "terminal.h"
-
-#define BOLD    "\033[1m"
-#define DIM     "\033[2m"
-#define WARNING "\033[1;37;41m"
-#define PLAIN   "\033[0m"
 
 struct card {
     FILE *stream;
@@ -28,14 +25,10 @@ static void write_text(const struct card *card, const char *text) {
     terminal_write(card->stream, text, strlen(text));
 }
 
-static bool has_text(const char *text) {
-    return text != NULL && *text != '\0';
-}
-
 static void begin_row(const struct card *card, const char *label) {
-    set_style(card, DIM);
+    set_style(card, STYLE_DIM);
     fprintf(card->stream, "  %-9s", label);
-    set_style(card, PLAIN);
+    set_style(card, STYLE_PLAIN);
     fputs("  ", card->stream);
 }
 
@@ -45,42 +38,38 @@ static void end_row(const struct card *card) {
 
 static void write_text_row(const struct card *card, const char *label, const char *text) {
     begin_row(card, label);
-    write_text(card, has_text(text) ? text : "-");
+    write_text(card, contact_text_has(text) ? text : "-");
     end_row(card);
 }
 
 static void write_heading(const struct card *card, const reply_sequence_contact *contact) {
-    const bool has_first = has_text(contact->first_name);
-    const bool has_last = has_text(contact->last_name);
-    set_style(card, BOLD);
+    const bool has_first = contact_text_has(contact->first_name);
+    const bool has_last = contact_text_has(contact->last_name);
+    set_style(card, STYLE_BOLD);
     if (has_first || has_last) {
         write_text(card, has_first ? contact->first_name : "");
         fputs(has_first && has_last ? " " : "", card->stream);
         write_text(card, has_last ? contact->last_name : "");
-    } else if (has_text(contact->email)) {
+    } else if (contact_text_has(contact->email)) {
         write_text(card, contact->email);
     } else {
         fprintf(card->stream, "Contact %" PRId64, contact->contact_id);
     }
-    set_style(card, PLAIN);
+    set_style(card, STYLE_PLAIN);
     end_row(card);
 }
 
 static void write_opted_out(const struct card *card) {
     fputs("  ", card->stream);
-    set_style(card, WARNING);
+    set_style(card, STYLE_WARNING);
     fputs("OPTED OUT: do not write to this contact", card->stream);
-    set_style(card, PLAIN);
+    set_style(card, STYLE_PLAIN);
     end_row(card);
 }
 
 static void write_status_row(const struct card *card, const reply_sequence_contact *contact) {
     begin_row(card, "status");
-    if (contact->status == REPLY_CONTACT_STATUS_UNKNOWN) {
-        write_text(card, contact->status_text);
-    } else {
-        fputs(reply_contact_status_name(contact->status), card->stream);
-    }
+    write_text(card, contact_text_status(contact));
     if (contact->sub_status == REPLY_CONTACT_SUB_STATUS_UNKNOWN) {
         fputs(", ", card->stream);
         write_text(card, contact->sub_status_text);
@@ -110,19 +99,10 @@ static void write_relative_time(const struct card *card, int64_t seconds) {
     fputs(seconds > 0 ? "" : " ago", card->stream);
 }
 
-/* strftime's %Y has no leading zeros in glibc: year 1 would be "1". */
-static bool format_time(char *text, size_t size, const struct tm *time) {
-    const int length = snprintf(text, size, "%04ld", (long)time->tm_year + 1900);
-    return strftime(text + length, size - (size_t)length, "-%m-%d %H:%M %Z", time) > 0;
-}
-
 static void write_date_row(const struct card *card, const char *label, const reply_datetime *date,
                            bool is_relative) {
-    const time_t when = (time_t)date->unix_seconds;
-    struct tm local;
     char text[64];
-    if (!date->has_time || (int64_t)when != date->unix_seconds ||
-        localtime_r(&when, &local) == NULL || !format_time(text, sizeof text, &local)) {
+    if (!contact_text_local_time(date, true, text, sizeof text)) {
         write_text_row(card, label, date->text);
         return;
     }

@@ -1,10 +1,9 @@
-/* mock_server.c - mock server on loopback: returns the documentation's example for most contact
- * ids, and difficult contacts and errors for some. It prints its base URL and exits at the end of
- * standard input. */
+/* mock_server.c - mock server on loopback: returns made-up contacts and lists, and errors for some
+ * ids. It prints its base URL and exits at the end of standard input. */
 #include <arpa/inet.h>
-#include <inttypes.h>
 #include <netinet/in.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -13,84 +12,67 @@
 #include <string.h>
 #include <strings.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
+
+#include "mock_contacts.h"
 
 enum {
     MAX_LIFETIME_SECONDS = 600,
     MAX_CONNECTIONS = 128,
     MAX_HEADERS_SIZE = 16384,
-    MAX_BODY_SIZE = 1024,
-    MAX_RESPONSE_SIZE = 2048,
+    DEFAULT_PAGE_SIZE = 25,
+    MAX_PAGE_SIZE = 1000,
     NOT_FOUND_CONTACT = 404,
     RATE_LIMITED_CONTACT = 429 /* for the first request only */
 };
-
-/* ---- Contacts, without the beginning that contains their ids ---- */
-
-static const char example_contact[] =
-    "\"email\": \"john.doe@company.com\", \"firstName\": \"John\", \"lastName\": \"Doe\",\n"
-    " \"company\": \"Tech Solutions Inc\", \"title\": \"Senior Product Manager\",\n"
-    " \"status\": \"Active\", \"subStatus\": \"None\", \"currentStep\": 2,\n"
-    " \"addingDate\": \"2024-03-08T10:00:00+00:00\", \"movingDate\": null,\n"
-    " \"nextSendAfter\": \"2024-03-09T09:00:00+00:00\", \"isOptedOut\": false,"
-    " \"emailAccountId\": 101,\n"
-    " \"linkedInAccountId\": null, \"icpScore\": 0.85}";
-
-/* Opted out, with control characters, raw and as JSON escapes, and with unknown values. */
-static const char hostile_contact[] =
-    "\"email\": \"zoe@company.com\", \"firstName\": \"Zo\u00EB \\u001b[31m\\u202e\","
-    " \"lastName\": \"\u6F22\u5B57\\n\\u009b\",\n"
-    " \"company\": \"\u2028\x7F\", \"title\": null, \"status\": \"Snoozed\\u0007\","
-    " \"subStatus\": \"Bounced\", \"currentStep\": 0,\n"
-    " \"addingDate\": \"2025-10-29T10:00:00.00\", \"movingDate\": \"the day before\","
-    " \"nextSendAfter\": null,\n"
-    " \"isOptedOut\": true, \"emailAccountId\": 7, \"linkedInAccountId\": 9007199254740993,"
-    " \"icpScore\": null}";
-
-static const char nameless_contact[] =
-    "\"email\": \"info@company.com\", \"status\": \"outofoffice\", \"subStatus\": \"AutoReplied\","
-    " \"currentStep\": 1,\n"
-    " \"addingDate\": \"2024-03-08T10:00:00+00:00\", \"isOptedOut\": false}";
-
-static const char bare_contact[] =
-    "\"status\": \"Finished\", \"currentStep\": 1,"
-    " \"addingDate\": \"2024-03-08T10:00:00+00:00\", \"isOptedOut\": false}";
-
-/* The first and the last day that a date can have, and a day that is year 0 in UTC. */
-static const char extreme_dates_contact[] =
-    "\"status\": \"Active\", \"currentStep\": 1, \"addingDate\": \"0001-01-01T00:00:00\","
-    " \"movingDate\": \"9999-12-31T23:59:59+00:00\","
-    " \"nextSendAfter\": \"0001-01-01T00:00:00+05:00\", \"isOptedOut\": false}";
-
-/* The last row is for every other id. */
-static const struct {
-    int64_t contact_id;
-    const char *rest;
-} contacts[] = {{666, hostile_contact},
-                {667, nameless_contact},
-                {668, bare_contact},
-                {669, extreme_dates_contact},
-                {0, example_contact}};
 
 /* ---- Responses ---- */
 
 #define PROBLEM "\r\nContent-Type: application/problem+json"
 
 /* headers begins with the status and has no newline at its end. */
-static void write_response(char *response, const char *headers, const char *body) {
-    snprintf(response, MAX_RESPONSE_SIZE, "HTTP/1.1 %s\r\nContent-Length: %zu\r\n\r\n%s", headers,
-             strlen(body), body);
+static void write_response(FILE *response, const char *headers, const char *body) {
+    fprintf(response, "HTTP/1.1 %s\r\nContent-Length: %zu\r\n\r\n%s", headers, strlen(body), body);
 }
 
-static void write_contact(char *response, int64_t sequence_id, int64_t contact_id) {
-    char body[MAX_BODY_SIZE];
-    size_t row = 0;
-    while (contacts[row].contact_id != contact_id && contacts[row].contact_id != 0) {
-        row++;
+/* Opens a stream whose text the caller frees after closing the stream. */
+static FILE *open_text(char **text, size_t *length) {
+    FILE *stream = open_memstream(text, length);
+    if (stream == NULL) {
+        perror("mock_server");
+        exit(EXIT_FAILURE);
     }
-    snprintf(body, sizeof body, "{\"contactId\": %" PRId64 ", \"sequenceId\": %" PRId64 ", %s",
-             contact_id, sequence_id, contacts[row].rest);
+    return stream;
+}
+
+static void write_ok(FILE *response, const char *body) {
     write_response(response, "200 OK\r\nContent-Type: application/json", body);
+}
+
+static void write_contact(FILE *response, int64_t sequence_id, int64_t contact_id) {
+    char *text = NULL;
+    size_t length = 0;
+    FILE *body = open_text(&text, &length);
+    mock_contacts_write_one(body, sequence_id, contact_id);
+    fclose(body);
+    write_ok(response, text);
+    free(text);
+}
+
+static void write_page(FILE *response, int64_t sequence_id, int64_t top, int64_t skip) {
+    char *text = NULL;
+    size_t length = 0;
+    FILE *body = open_text(&text, &length);
+    mock_contacts_write_page(body, sequence_id, top, skip);
+    fclose(body);
+    write_ok(response, text);
+    free(text);
+}
+
+static void write_rate_limited(FILE *response) {
+    write_response(response, "429 Too Many Requests\r\nRetry-After: 1" PROBLEM,
+                   "{\"title\": \"Too Many Requests\", \"status\": 429, \"code\": \"RATE_LIMIT\"}");
 }
 
 /* ---- Requests ---- */
@@ -104,12 +86,16 @@ static bool skip_prefix(const char **text, const char *prefix) {
     return true;
 }
 
-static bool skip_id(const char **text, int64_t *id) {
+static bool skip_number(const char **text, int64_t *number) {
     char *end = NULL;
-    *id = strtoll(*text, &end, 10);
-    const bool is_valid = **text >= '0' && **text <= '9' && *id > 0;
+    const bool is_number = **text >= '0' && **text <= '9';
+    *number = strtoll(*text, &end, 10);
     *text = end;
-    return is_valid;
+    return is_number;
+}
+
+static bool skip_id(const char **text, int64_t *id) {
+    return skip_number(text, id) && *id > 0;
 }
 
 /* Returns the rest of the request from the header's value on, or "" if the header is missing. name
@@ -131,28 +117,78 @@ static bool has_api_key(const char *headers) {
     return *key != '\0' && *key != '\r';
 }
 
-static void respond(const char *headers, char *response) {
+/* Reads "?top=N&skip=N". Returns false if the query is another one. */
+static bool skip_query(const char **text, int64_t *top, int64_t *skip) {
+    *top = DEFAULT_PAGE_SIZE;
+    *skip = 0;
+    while (skip_prefix(text, "?") || skip_prefix(text, "&")) {
+        if (skip_prefix(text, "top=")) {
+            skip_number(text, top);
+        } else if (skip_prefix(text, "skip=")) {
+            skip_number(text, skip);
+        } else {
+            return false;
+        }
+    }
+    return *top >= 1 && *top <= MAX_PAGE_SIZE;
+}
+
+static void respond_with_contact(FILE *response, int64_t sequence_id, int64_t contact_id) {
     static atomic_flag has_limited = ATOMIC_FLAG_INIT;
-    int64_t sequence_id = 0;
-    int64_t contact_id = 0;
-    if (!has_api_key(headers)) {
-        write_response(response, "401 Unauthorized\r\nWWW-Authenticate: ApiKey", "");
-    } else if (!skip_prefix(&headers, "GET /v4/sequences/") || !skip_id(&headers, &sequence_id) ||
-               !skip_prefix(&headers, "/contacts/") || !skip_id(&headers, &contact_id) ||
-               !skip_prefix(&headers, " HTTP/1.1\r\n")) {
-        write_response(response, "404 Not Found\r\nX-Request-Id: 7d1e08" PROBLEM,
-                       "{\"title\": \"Not Found\", \"status\": 404}");
-    } else if (contact_id == NOT_FOUND_CONTACT) {
+    if (contact_id == NOT_FOUND_CONTACT) {
         write_response(response, "404 Not Found\r\nX-Request-Id: 4bf92f" PROBLEM,
                        "{\"title\": \"Not Found\", \"status\": 404,"
                        " \"detail\": \"The contact is not in this sequence.\","
                        " \"code\": \"sequenceContact.notInSequence\"}");
     } else if (contact_id == RATE_LIMITED_CONTACT && !atomic_flag_test_and_set(&has_limited)) {
-        write_response(response, "429 Too Many Requests\r\nRetry-After: 1" PROBLEM,
-                       "{\"title\": \"Too Many Requests\", \"status\": 429,"
-                       " \"code\": \"RATE_LIMIT\"}");
+        write_rate_limited(response);
     } else {
         write_contact(response, sequence_id, contact_id);
+    }
+}
+
+/* Pages of the long sequence take time, so that the progress can be seen. */
+static void respond_with_page(FILE *response, int64_t sequence_id, int64_t top, int64_t skip) {
+    static const struct timespec page_time = {.tv_nsec = 300000000};
+    static atomic_flag has_limited = ATOMIC_FLAG_INIT;
+    if (sequence_id == LONG_SEQUENCE) {
+        nanosleep(&page_time, NULL);
+    }
+    if (sequence_id == NOT_FOUND_SEQUENCE) {
+        write_response(response, "404 Not Found\r\nX-Request-Id: 51c7aa" PROBLEM,
+                       "{\"title\": \"Not Found\", \"status\": 404, "
+                       "\"code\": \"sequence.notFound\"}");
+    } else if (sequence_id == FORBIDDEN_SEQUENCE && skip > 0) {
+        write_response(response, "403 Forbidden\r\nX-Request-Id: 9e02bd" PROBLEM,
+                       "{\"title\": \"Forbidden\", \"status\": 403, "
+                       "\"code\": \"TEAM_NOT_ACCESSIBLE\"}");
+    } else if (sequence_id == RATE_LIMITED_SEQUENCE && !atomic_flag_test_and_set(&has_limited)) {
+        write_rate_limited(response);
+    } else {
+        write_page(response, sequence_id, top, skip);
+    }
+}
+
+static void respond(const char *headers, FILE *response) {
+    static const char end[] = " HTTP/1.1\r\n";
+    const char *rest = headers;
+    int64_t sequence_id = 0;
+    int64_t contact_id = 0;
+    int64_t top = 0;
+    int64_t skip = 0;
+    const bool is_list = skip_prefix(&rest, "GET /v4/sequences/") && skip_id(&rest, &sequence_id) &&
+                         skip_prefix(&rest, "/contacts");
+    const bool is_contact = is_list && skip_prefix(&rest, "/");
+    if (!has_api_key(headers)) {
+        write_response(response, "401 Unauthorized\r\nWWW-Authenticate: ApiKey", "");
+    } else if (is_contact && skip_id(&rest, &contact_id) && skip_prefix(&rest, end)) {
+        respond_with_contact(response, sequence_id, contact_id);
+    } else if (!is_contact && is_list && skip_query(&rest, &top, &skip) &&
+               skip_prefix(&rest, end)) {
+        respond_with_page(response, sequence_id, top, skip);
+    } else {
+        write_response(response, "404 Not Found\r\nX-Request-Id: 7d1e08" PROBLEM,
+                       "{\"title\": \"Not Found\", \"status\": 404}");
     }
 }
 
@@ -161,7 +197,7 @@ static void respond(const char *headers, char *response) {
 static bool send_all(int connection, const char *text) {
     size_t left = strlen(text);
     while (left > 0) {
-        const ssize_t sent = send(connection, text, left, MSG_NOSIGNAL);
+        const ssize_t sent = send(connection, text, left, 0);
         if (sent < 0) {
             return false;
         }
@@ -188,20 +224,24 @@ static char *receive_headers(int connection, char *buffer, size_t *length) {
 
 static void serve(int connection) {
     char buffer[MAX_HEADERS_SIZE + 1] = "";
-    char response[MAX_RESPONSE_SIZE];
     size_t length = 0;
     bool is_open = true;
     while (is_open) {
+        char *text = NULL;
+        size_t text_length = 0;
         char *end = receive_headers(connection, buffer, &length);
         if (end == NULL) {
             return;
         }
         const char next = *end;
         *end = '\0';
+        FILE *response = open_text(&text, &text_length);
         respond(buffer, response);
+        fclose(response);
         /* Any other method may have a body, which the server would misread as the next request. */
-        is_open = send_all(connection, response) && strncmp(buffer, "GET ", 4) == 0 &&
+        is_open = send_all(connection, text) && strncmp(buffer, "GET ", 4) == 0 &&
                   strncasecmp(find_header(buffer, "Connection:"), "close", 5) != 0;
+        free(text);
         *end = next;
         length -= (size_t)(end - buffer);
         memmove(buffer, end, length + 1);
@@ -225,9 +265,12 @@ static int listen_on_loopback(struct sockaddr_in *address) {
     const int listener = socket(AF_INET, SOCK_STREAM, 0);
     *address =
         (struct sockaddr_in){.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    if (listener < 0 || bind(listener, (struct sockaddr *)address, size) != 0 ||
-        listen(listener, 128) != 0 ||
+    if (listener < 0) {
+        return -1;
+    }
+    if (bind(listener, (struct sockaddr *)address, size) != 0 || listen(listener, 128) != 0 ||
         getsockname(listener, (struct sockaddr *)address, &size) != 0) {
+        close(listener);
         return -1;
     }
     return listener;
@@ -237,6 +280,7 @@ int main(void) {
     static int listener; /* static: the threads use it after main returns */
     struct sockaddr_in address;
     char ignored[64];
+    signal(SIGPIPE, SIG_IGN); /* macOS has no MSG_NOSIGNAL */
     listener = listen_on_loopback(&address);
     if (listener < 0) {
         perror("mock_server");

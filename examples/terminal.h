@@ -11,11 +11,21 @@
  * invalid byte. */
 void terminal_write(FILE *stream, const char *text, size_t length);
 
-/* Writes one line to standard error: the program's name and a message, formatted as by printf and
- * escaped as above. Returns status. */
-int terminal_report(int status, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* Writes text as terminal_write does, cut between characters to at most width columns. An ellipsis
+ * replaces what is cut off. Returns the number of columns written. */
+size_t terminal_write_cut(FILE *stream, const char *text, size_t width);
+
+/* Returns the number of columns that terminal_write needs for the text. Wide characters count as
+ * two and combining ones as none, if the locale's LC_CTYPE is UTF-8. */
+size_t terminal_text_width(const char *text);
+
+/* Returns the width of the stream's terminal in columns, or 0 if the stream is not a terminal. */
+size_t terminal_width(FILE *stream);
 
 /* Returns true if the stream is a terminal that understands escape sequences. */
 bool terminal_is_capable(FILE *stream);
+
+/* Returns true if the stream is such a terminal and the user has not turned off colour. */
+bool terminal_has_colour(FILE *stream);
 
 #endif

@@ -2,9 +2,10 @@
  * replyio.h - client library for the Reply.io v4 sequence-contacts endpoint:
  *
  *     GET https://api.reply.io/v4/sequences/{id}/contacts/{contact_id}
+ *     GET https://api.reply.io/v4/sequences/{id}/contacts
  *
- * A client holds an API key, settings and connections. Calls with a client fetch one contact or
- * many, decoded into a struct.
+ * A client holds an API key, settings and connections. Calls with a client fetch one contact, many
+ * by their ids, or all contacts of a sequence. Each contact is decoded into a struct.
  *
  * Ownership. The caller owns what a function returns through an out-pointer, and frees it with the
  * function that the comment names. What a function returns directly is borrowed. What a callback
@@ -74,9 +75,10 @@ typedef enum reply_result {
     REPLY_ERROR_TLS = 5,
     /* An attempt timed out, or the call's deadline left a request unsent. */
     REPLY_ERROR_TIMEOUT = 6,
-    /* The contact is larger than 1 MiB (decompressed), or the headers are larger than 256 KiB. */
+    /* The contact is larger than 1 MiB or the page larger than 16 MiB, both decompressed, or the
+     * headers are larger than 256 KiB. */
     REPLY_ERROR_RESPONSE_TOO_LARGE = 7,
-    /* The response is an HTTP 200 without the requested contact. Do not act on it. */
+    /* The response is an HTTP 200 without the requested contact or page. Do not act on it. */
     REPLY_ERROR_INVALID_RESPONSE = 8,
     /* HTTP 400 or 422. */
     REPLY_ERROR_BAD_REQUEST = 9,
@@ -199,7 +201,7 @@ typedef struct reply_sequence_contact {
     int64_t linkedin_account_id;         /* linkedInAccountId: LinkedIn account; 0 for null */
     bool has_icp_score;                  /* icpScore: false for null */
     double icp_score;                    /* icpScore: score, always finite; 0 for null */
-    const char *json;                    /* response body as sent, without a byte-order mark */
+    const char *json;                    /* JSON as sent, without a byte-order mark */
     size_t json_length;                  /* length of json in bytes, without its NUL */
 } reply_sequence_contact;
 
@@ -241,7 +243,7 @@ REPLY_API void reply_sequence_contact_free(reply_sequence_contact *contact);
  *
  *   - an attempt on it timed out, and the call received nothing during the attempt
  *   - an interrupt or a deadline aborted an attempt on it
- *   - it carried another contact than the requested one
+ *   - it carried another contact than the requested one, or a page of another sequence
  *   - it is an HTTP/1.1 connection with unread bytes
  */
 typedef struct reply_client reply_client;
@@ -337,7 +339,7 @@ REPLY_API reply_result reply_client_set_attempt_timeout_ms(reply_client *client,
                                                            reply_error *error);
 
 /* Sets the timeout of a whole call, including its attempts, waits and callbacks. 0 (none) to
- * INT32_MAX milliseconds. Default: 120,000 for one contact, none for many. */
+ * INT32_MAX milliseconds. Default: 120,000 for one contact, none for many and for a list. */
 REPLY_API reply_result reply_client_set_timeout_ms(reply_client *client, int64_t ms,
                                                    reply_error *error);
 
@@ -352,8 +354,8 @@ REPLY_API reply_result reply_client_set_max_retries(reply_client *client, int32_
 REPLY_API reply_result reply_client_set_max_concurrency(reply_client *client, int32_t requests,
                                                         reply_error *error);
 
-/* Sets the number of contacts that a list requests per page. The service allows 1,000. 10 to 1,000.
- * Default: 1,000. */
+/* Sets the number of contacts that a list requests per page. 10 to 1,000, the service's maximum. A
+ * page counts as one request, whatever its size. Default: 1,000. */
 REPLY_API reply_result reply_client_set_page_size(reply_client *client, int32_t contacts,
                                                   reply_error *error);
 
@@ -361,6 +363,7 @@ REPLY_API reply_result reply_client_set_page_size(reply_client *client, int32_t 
  * Receives one line per event, without a newline. The line is valid until the function returns.
  *
  *     attempt 1 GET /v4/sequences/100/contacts/12345: 503 in 87 ms
+ *     attempt 1 GET /v4/sequences/100/contacts?top=1000&skip=900: 200 in 412 ms
  *     wait 412 ms: HTTP 503, retry 1 of 3
  *     wait 41000 ms: rate limit
  *
@@ -428,9 +431,10 @@ REPLY_API reply_result reply_get_sequence_contact(reply_client *client, int64_t 
                                                   reply_error *error);
 
 /*
- * Receives one of many contacts: contact_ids[index], or of a list the contact that is delivered
- * after index others. On success result is REPLY_OK, and the callback owns contact and frees it
- * with reply_sequence_contact_free. On failure contact is NULL and result is error->result.
+ * Receives one of many contacts, or one contact of a list. Of many, it is contact_ids[index]. In a
+ * list, index is the number of contacts that were delivered before it. On success result is
+ * REPLY_OK, and the callback owns contact and frees it with reply_sequence_contact_free. On failure
+ * contact is NULL and result is error->result.
  *
  * error is never NULL and is valid until the callback returns. Its message names the contact.
  * user_data is the pointer passed to the call.
@@ -480,33 +484,40 @@ REPLY_API reply_result reply_get_sequence_contacts(reply_client *client, int64_t
                                                    reply_error *error);
 
 /*
- * Delivers all contacts of sequence sequence_id, page by page, in the service's order, on the
- * calling thread. index counts the deliveries from 0. A contact that cannot be decoded, or that is
- * of another sequence, is delivered with REPLY_ERROR_INVALID_RESPONSE and does not end the call. A
- * contact's json is its own item of the page. user_data may be NULL. Blocks until the call ends.
- * One page is in memory at a time, and up to 32 bytes for each contact that was delivered. Any
- * number of threads may call it with one client at the same time.
+ * Lists the contacts of sequence sequence_id: requests page after page, and delivers each contact
+ * once, on the calling thread, in the service's order. user_data may be NULL. Blocks until the call
+ * ends. Any number of threads may call it with one client at the same time.
  *
- * Others may add and remove contacts in the meantime. A contact that is in the list during the
- * whole call is delivered exactly once, as long as the service keeps its order. A contact that
- * leaves and comes back may be missed.
+ * A contact that cannot be decoded, or that is of another sequence, is delivered with
+ * REPLY_ERROR_INVALID_RESPONSE and does not end the call. A contact's json is its own item of the
+ * page. Memory holds one page, and at most 32 bytes for each contact that was delivered.
+ *
+ * Others may add and remove contacts during the call. A contact that is in the list from the
+ * beginning to the end of the call is delivered exactly once, if the service keeps its order.
+ * Contacts that are added or removed during the call may be missing. The pages overlap by a tenth,
+ * so that the call notices removals and steps back.
  *
  * Each page is fetched like reply_get_sequence_contact fetches a contact, with the same retries and
- * rate limit. The service counts a page as one request, whatever its size.
+ * rate limit.
  *
- * The call has no timeout by default. A list that changes faster than it is read, or a Retry-After,
- * can hold it for long. Set one with reply_client_set_timeout_ms. The deadline is checked before a
- * page is requested, not between deliveries.
+ * The call has no timeout by default. A Retry-After can then delay it for a day, and a list that
+ * changes faster than it is read may not end. Set one with reply_client_set_timeout_ms. The
+ * deadline is checked before a page is requested, not between deliveries.
  *
- * Returns REPLY_OK if all contacts were delivered, even if some could not be decoded;
- * error->attempts is then 0. An error ends the call, and what was delivered stays delivered.
- * error->attempts is the number of attempts of the page that failed. Any reply_result is possible.
- * In particular: REPLY_ERROR_INVALID_ARGUMENT    client or on_contact is NULL, sequence_id is less
- * than 1, or the client was inherited through fork; nothing is delivered REPLY_ERROR_CANCELLED
- * on_contact returned non-zero, or the call was interrupted, even between two deliveries; the rest
- * of the page is not delivered REPLY_ERROR_RESPONSE_TOO_LARGE  a page of more than 16 MiB
- *   REPLY_ERROR_INVALID_RESPONSE    HTTP 200 without a valid page, a page with an item whose
- *                                   contactId cannot be read, or pages that bring no new contact
+ * Returns REPLY_OK if every contact was delivered, even if some could not be decoded.
+ * error->attempts is then 0. Any other result ends the call. Contacts that were delivered remain
+ * valid, and error->attempts is that of the failed page.
+ *
+ * Returns any reply_result. In particular:
+ *   REPLY_ERROR_INVALID_ARGUMENT    client or on_contact is NULL, sequence_id is less than 1, or
+ *                                   the client was inherited through fork; nothing is delivered
+ *   REPLY_ERROR_CANCELLED           on_contact returned non-zero, or the call was interrupted, even
+ *                                   between two deliveries; the rest of the page is not delivered
+ *   REPLY_ERROR_RESPONSE_TOO_LARGE  a page is larger than 16 MiB
+ *   REPLY_ERROR_INVALID_RESPONSE    HTTP 200 without a valid page, an item whose contactId cannot
+ *                                   be read, or pages that bring no new contact
+ *   REPLY_ERROR_RATE_LIMITED        the rate limit ends after the call's deadline
+ *   REPLY_ERROR_TIMEOUT             the call's deadline was reached
  */
 REPLY_API reply_result reply_list_sequence_contacts(reply_client *client, int64_t sequence_id,
                                                     reply_contact_fn on_contact, void *user_data,

@@ -3,7 +3,7 @@
 # library. A missing dependency ends the configuration if the package is REQUIRED; otherwise
 # replyio_FOUND becomes false.
 include(CMakeFindDependencyMacro)
-find_dependency(CURL 7.77)
+find_dependency(CURL 7.76)
 find_dependency(Threads)
 
 # Systems ship cJSON with a CMake package, with a pkg-config module, or with both. The CMake target

@@ -4,11 +4,14 @@
 
 #include <replyio.h>
 
+#include <cstddef>
 #include <cstdint>
+#include <exception>
 #include <limits>
 #include <memory>
 #include <stdexcept>
 #include <type_traits>
+#include <utility>
 
 namespace replyio {
 
@@ -66,6 +69,40 @@ inline Contact get_sequence_contact(const Client &client, std::int64_t sequence_
     reply_sequence_contact *contact = nullptr;
     call(reply_get_sequence_contact, client.get(), sequence_id, contact_id, &contact);
     return Contact(contact);
+}
+
+// Delivers all contacts of a sequence to on_contact(Contact contact, const reply_error &error), in
+// the service's order. contact is empty if error is that of a contact that cannot be read.
+// on_contact returns true to continue, or false to end the call. An exception of on_contact ends
+// the call and is thrown again.
+template <typename Function>
+void list_sequence_contacts(const Client &client, std::int64_t sequence_id, Function on_contact) {
+    struct Delivery {
+        Function &on_contact;
+        bool has_stopped;
+        std::exception_ptr exception;
+    } delivery = {on_contact, false, nullptr};
+    const reply_contact_fn deliver = [](std::size_t, reply_result, reply_sequence_contact *contact,
+                                        const reply_error *error, void *user_data) -> int {
+        auto &current = *static_cast<Delivery *>(user_data);
+        Contact owned(contact);
+        try {
+            current.has_stopped = !current.on_contact(std::move(owned), *error);
+        } catch (...) { // an exception cannot pass through C
+            current.exception = std::current_exception();
+            current.has_stopped = true;
+        }
+        return current.has_stopped ? 1 : 0;
+    };
+    reply_error error;
+    const reply_result result =
+        reply_list_sequence_contacts(client.get(), sequence_id, deliver, &delivery, &error);
+    if (delivery.exception != nullptr) {
+        std::rethrow_exception(delivery.exception);
+    }
+    if (result != REPLY_OK && !delivery.has_stopped) {
+        throw Error(error);
+    }
 }
 
 } // namespace replyio

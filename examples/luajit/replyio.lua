@@ -91,6 +91,7 @@ local setting_types = {
     timeout_ms = "int64_t",
     max_retries = "int32_t",
     max_concurrency = "int32_t",
+    page_size = "int32_t",
 }
 
 local function set(handle, name, value, failure)
@@ -165,24 +166,19 @@ function Client:get_sequence_contact(sequence_id, contact_id)
     return ffi.gc(contact[0], library.reply_sequence_contact_free)
 end
 
--- Fetches several contacts at once, and delivers each to on_contact(contact_id, contact, failure)
--- in order of completion: a reply_sequence_contact, valid until on_contact returns, or nil and the
--- error. If on_contact raises an error, the call stops and raises the same error. Returns true, or
--- nil and the error of the call.
-function Client:get_sequence_contacts(sequence_id, contact_ids, on_contact)
+-- Makes a call that delivers to on_contact(index, contact, failure). The garbage collector
+-- frees a contact that on_contact has not freed. call(deliver, failure) calls the library. If
+-- on_contact raises an error, the call stops and raises the same error. Returns true, or nil and
+-- the error of the call.
+local function run_with_callback(client, on_contact, call)
     local raised
-    local c_sequence_id = exact("sequence_id", "int64_t", sequence_id)
-    local ids = ffi.new("int64_t[?]", #contact_ids)
-    for index, contact_id in ipairs(contact_ids) do
-        ids[index - 1] = exact("contact_id", "int64_t", contact_id)
-    end
     local deliver = ffi.cast("reply_contact_fn", function(index, _, contact, failure)
         local has_returned, message
         if contact ~= nil then
-            has_returned, message = pcall(on_contact, ids[index], contact, nil)
-            library.reply_sequence_contact_free(contact)
+            contact = ffi.gc(contact, library.reply_sequence_contact_free)
+            has_returned, message = pcall(on_contact, index, contact, nil)
         else
-            has_returned, message = pcall(on_contact, ids[index], nil, copy_error(failure))
+            has_returned, message = pcall(on_contact, index, nil, copy_error(failure))
         end
         if has_returned then
             return 0
@@ -191,12 +187,10 @@ function Client:get_sequence_contacts(sequence_id, contact_ids, on_contact)
         return 1
     end)
     local failure = ffi.new("reply_error")
-    local was_calling = self.is_calling -- true if this call is made by a callback
-    self.is_calling = true
-    local result = library.reply_get_sequence_contacts(
-        self.handle, c_sequence_id, ids, #contact_ids, deliver, nil, failure
-    )
-    self.is_calling = was_calling
+    local was_calling = client.is_calling -- true if this call is made by a callback
+    client.is_calling = true
+    local result = call(deliver, failure)
+    client.is_calling = was_calling
     deliver:free()
     if raised then
         error(raised.message, 0)
@@ -206,6 +200,68 @@ function Client:get_sequence_contacts(sequence_id, contact_ids, on_contact)
     end
     return true
 end
-jit.off(Client.get_sequence_contacts) -- C cannot call back into compiled code
+
+-- Fetches several contacts at once, and delivers each to on_contact(contact_id, contact, failure)
+-- in order of completion: a reply_sequence_contact, valid until on_contact returns, or nil and the
+-- error. If on_contact raises an error, the call stops and raises the same error. Returns true, or
+-- nil and the error of the call.
+function Client:get_sequence_contacts(sequence_id, contact_ids, on_contact)
+    local c_sequence_id = exact("sequence_id", "int64_t", sequence_id)
+    local ids = ffi.new("int64_t[?]", #contact_ids)
+    for index, contact_id in ipairs(contact_ids) do
+        ids[index - 1] = exact("contact_id", "int64_t", contact_id)
+    end
+    local function deliver_and_free(index, contact, failure)
+        local has_returned, message = pcall(on_contact, ids[index], contact, failure)
+        if contact then
+            library.reply_sequence_contact_free(ffi.gc(contact, nil))
+        end
+        if not has_returned then
+            error(message, 0)
+        end
+    end
+    return run_with_callback(self, deliver_and_free, function(deliver, failure)
+        return library.reply_get_sequence_contacts(
+            self.handle, c_sequence_id, ids, #contact_ids, deliver, nil, failure
+        )
+    end)
+end
+
+-- Returns an iterator of all contacts of a sequence, in the service's order, or nil and the error:
+--
+--     for index, contact, failure in assert(client:list_sequence_contacts(100)) do
+--
+-- index counts from 1. contact is a reply_sequence_contact, which the garbage collector frees, or
+-- nil if failure is the error of a contact that cannot be read. The whole list is read first,
+-- because a Lua coroutine cannot yield in a callback of C. After break nothing needs to be closed.
+function Client:list_sequence_contacts(sequence_id)
+    local c_sequence_id = exact("sequence_id", "int64_t", sequence_id)
+    local items = {}
+    local function keep(_, contact, failure)
+        table.insert(items, { contact = contact, failure = failure })
+    end
+    local is_complete, call_failure = run_with_callback(self, keep, function(deliver, failure)
+        return library.reply_list_sequence_contacts(
+            self.handle, c_sequence_id, deliver, nil, failure
+        )
+    end)
+    if not is_complete then
+        return nil, call_failure
+    end
+    local index = 0
+    return function()
+        local item = items[index + 1]
+        if item then
+            index = index + 1
+            items[index] = nil -- so that the contact can be freed when the loop has used it
+            return index, item.contact, item.failure
+        end
+    end
+end
+
+-- C cannot call back into compiled code. true: also their inner functions, which make the calls.
+jit.off(run_with_callback, true)
+jit.off(Client.get_sequence_contacts, true)
+jit.off(Client.list_sequence_contacts, true)
 
 return replyio

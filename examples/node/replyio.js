@@ -104,6 +104,12 @@ const getMany = promisify(
       "_Out_ reply_error *error)",
   ).async,
 );
+const list = promisify(
+  library.func(
+    "int reply_list_sequence_contacts(reply_client *client, int64_t sequence_id, " +
+      "reply_contact_fn *on_contact, void *user_data, _Out_ reply_error *error)",
+  ).async,
+);
 
 const settingTypes = {
   base_url: "const char *",
@@ -115,6 +121,7 @@ const settingTypes = {
   timeout_ms: "int64_t",
   max_retries: "int32_t",
   max_concurrency: "int32_t",
+  page_size: "int32_t",
 };
 const setters = Object.fromEntries(
   Object.entries(settingTypes).map(([name, type]) => {
@@ -300,6 +307,64 @@ export class Client {
       throw thrown[0];
     }
     check(result, error);
+  }
+
+  // Returns an async iterator of all contacts of a sequence, in the service's order:
+  //
+  //     for await (const { contact, error } of client.listSequenceContacts(100n)) {
+  //
+  // contact is null if error is the ReplyError of a contact that cannot be read. The error that
+  // ends the list is thrown. The end of the loop, also by break or an exception, ends the call at
+  // its next contact, or immediately if the client has no other call in progress. Contacts that the
+  // loop has not used yet are held in memory.
+  listSequenceContacts(sequenceId) {
+    return this.#generate(exact(sequenceId));
+  }
+
+  async *#generate(sequenceId) {
+    const items = [];
+    const thrown = [];
+    let wake = () => {}; // called when there is an item, and at the end
+    let hasStopped = false;
+    const deliver = (_index, result, contact, contactError) => {
+      try {
+        const failed = result !== 0;
+        items.push({
+          contact: failed ? null : copyAndFree(contact),
+          error: failed ? new ReplyError(koffi.decode(contactError, errorType)) : null,
+        });
+      } catch (exception) {
+        thrown.push(exception); // koffi would discard the exception and continue
+      }
+      wake();
+      return hasStopped || thrown.length > 0 ? 1 : 0;
+    };
+    const error = {};
+    let hasEnded = false;
+    const call = this.#run(list, sequenceId, deliver, null, error).finally(() => {
+      hasEnded = true;
+      wake();
+    });
+    try {
+      while (items.length > 0 || !hasEnded) {
+        if (items.length > 0) {
+          yield items.shift();
+        } else {
+          await new Promise((resolve) => (wake = resolve));
+        }
+      }
+      const result = await call;
+      if (thrown.length > 0) {
+        throw thrown[0];
+      }
+      check(result, error);
+    } finally {
+      hasStopped = true;
+      if (!hasEnded && this.#running.size === 1) {
+        await this.interrupt();
+      }
+      await call;
+    }
   }
 
   async #run(call, ...callArguments) {

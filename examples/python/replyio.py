@@ -15,7 +15,9 @@ import ctypes
 import dataclasses
 import datetime
 import enum
+import queue
 import threading
+import weakref
 from concurrent.futures import ThreadPoolExecutor, wait
 from ctypes import POINTER, byref, c_bool, c_char, c_char_p, c_double, c_int, c_int32, c_int64
 from ctypes import c_size_t, c_void_p
@@ -98,6 +100,7 @@ _SETTINGS = {
     "timeout_ms": c_int64,
     "max_retries": c_int32,
     "max_concurrency": c_int32,
+    "page_size": c_int32,
 }
 
 
@@ -134,6 +137,15 @@ _get_many = _declare(
     c_int64,
     POINTER(c_int64),
     c_size_t,
+    _ContactFunction,
+    c_void_p,
+    POINTER(_Error),
+)
+_list = _declare(
+    "reply_list_sequence_contacts",
+    c_int,
+    c_void_p,
+    c_int64,
     _ContactFunction,
     c_void_p,
     POINTER(_Error),
@@ -299,6 +311,71 @@ def _copy_and_free(pointer):
         _free(pointer)
 
 
+# ---- Lists ----
+
+
+class _Listing:
+    """A list call in its own thread. Its callback waits for the next call of next() or stop().
+
+    stop() can therefore end the call immediately, without an interrupt of the client's other calls.
+    """
+
+    _CONTINUE, _STOP = 0, 1  # results of the callback
+
+    def __init__(self, client, sequence_id):
+        self._client = client
+        self._sequence_id = sequence_id
+        self._deliver = _ContactFunction(self._on_contact)
+        self._items = queue.SimpleQueue()  # from the callback; at the end None or an exception
+        self._answers = queue.SimpleQueue()  # to the callback
+        self._is_waiting = False  # next() waits for an item
+        # At its exit the interpreter waits for other threads, but stops a list that is still open.
+        self._thread = threading.Thread(target=self._run, daemon=True)
+
+    def _on_contact(self, _index, result, contact, error, _data):
+        try:
+            if result == 0:
+                self._items.put((_copy_and_free(contact), None))
+            else:
+                self._items.put((None, _exception(error.contents)))
+            return self._answers.get()
+        except BaseException as exception:  # an exception cannot pass through C
+            self._items.put(exception)
+            return self._STOP
+
+    def _run(self):
+        end = None
+        try:
+            error = _Error()
+            with self._client._in_progress() as handle:
+                result = _list(handle, self._sequence_id, self._deliver, None, byref(error))
+            _check(result, error)
+        except BaseException as exception:
+            end = exception
+        self._items.put(end)
+
+    def next(self):
+        """Returns (contact, error), or None at the end. Raises the error that ended the list."""
+        if self._thread.ident is None:
+            self._thread.start()
+        else:
+            self._answers.put(self._CONTINUE)
+        self._is_waiting = True
+        item = self._items.get()
+        self._is_waiting = False
+        if isinstance(item, BaseException):
+            raise item
+        return item
+
+    def stop(self):
+        """Ends the call. After Ctrl-C in next(), the callback does not wait for an answer."""
+        self._answers.put(self._STOP)
+        while self._thread.is_alive():
+            if self._is_waiting:
+                self._client.interrupt()
+            self._thread.join(0.05)
+
+
 # ---- Client ----
 
 
@@ -424,6 +501,26 @@ class Client:
             _check(result, error)
 
         self._run(fetch)
+
+    def list_sequence_contacts(self, sequence_id):
+        """Returns a generator of all contacts of a sequence, in the service's order.
+
+        Yields a SequenceContact and None, or None and the ReplyError of a contact that cannot be
+        read. Raises the error that ends the list. The end of the loop ends the call, also by break
+        or an exception; contextlib.closing() closes a generator that is kept longer.
+        """
+        listing = _Listing(self, _exact(c_int64, sequence_id))
+        contacts = self._generate(listing)
+        weakref.finalize(contacts, listing.stop)  # at the interpreter's exit at the latest
+        return contacts
+
+    @staticmethod
+    def _generate(listing):
+        try:
+            while (item := listing.next()) is not None:
+                yield item
+        finally:
+            listing.stop()
 
     def _run(self, fetch):
         """Makes a call that Ctrl-C can end.

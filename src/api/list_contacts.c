@@ -70,6 +70,7 @@ struct list {
     size_t delivered_count;
     bool is_pending; /* a page was requested and is not delivered yet */
     struct page *page;
+    bool is_begun; /* the page's deliveries */
     size_t next_item;
     reply_error details; /* of the page's response, for items that cannot be decoded */
     reply_error end;     /* the error that ended the list; REPLY_OK if none */
@@ -131,6 +132,7 @@ static void place_page(struct list *list, struct page *page, reply_error *error)
     } else {
         list_accept_page(position, page->count, has_new_contact(list, page), page->has_more);
         list->page = page;
+        list->is_begun = false;
         list->next_item = 0;
         if (page->has_more && list_is_stuck(position, list->delivered_count)) {
             error_set(error, REPLY_ERROR_INVALID_RESPONSE,
@@ -190,6 +192,7 @@ static enum dispatch_next deliver_item(struct list *list, const struct page_item
     reply_sequence_contact *contact = read_item(list, item, &error);
     if (contact == NULL) {
         error.http_status = list->details.http_status;
+        error.retry_after_ms = list->details.retry_after_ms;
         memcpy(error.request_id, list->details.request_id, sizeof error.request_id);
         error_prefix(&error, "contact %" PRId64 " in sequence %" PRId64 ": ", item->contact_id,
                      list->sequence_id);
@@ -211,6 +214,10 @@ static enum dispatch_next deliver(void *context, size_t index, void *result, rep
     struct list *list = context;
     struct page *page = result;
     (void)index;
+    if (page != NULL && !list->is_begun) {
+        list->is_begun = true;
+        return DISPATCH_MORE; /* an interrupt that has come meanwhile ends the call first */
+    }
     while (page != NULL && list->next_item < page->count) {
         const struct page_item *item = &page->items[list->next_item++];
         if (is_delivered(list, item)) {

@@ -9,6 +9,9 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#if defined(__APPLE__) || defined(__FreeBSD__)
+#include <xlocale.h> /* newlocale, strtod_l */
+#endif
 
 #include "base/error.h"
 #include "base/secret.h"

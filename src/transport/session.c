@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 #include <curl/curl.h>
@@ -37,6 +38,14 @@ static struct curl_slist *list_headers(const struct transport_settings *settings
     return list;
 }
 
+static size_t sum_header_sizes(const struct transport_settings *settings) {
+    size_t size = 0;
+    for (size_t i = 0; i < settings->header_count; i++) {
+        size += strlen(settings->headers[i]);
+    }
+    return size;
+}
+
 static void free_session(struct transport_session *session) {
     for (int32_t i = 0; i < session->slot_count; i++) {
         transfer_free_buffers(&session->transfers[i]);
@@ -56,6 +65,8 @@ static struct transport_session *open_session(const struct transport_settings *s
     session->slot_count = slot_count;
     session->group.settings = settings;
     session->group.headers = list_headers(settings);
+    session->group.header_size = sum_header_sizes(settings);
+    session->group.is_https = strncmp(settings->base_url.text, "https:", strlen("https:")) == 0;
     for (int32_t i = 0; i < slot_count; i++) {
         session->transfers[i].group = &session->group;
     }
@@ -68,6 +79,7 @@ static struct transport_session *open_session(const struct transport_settings *s
         return NULL;
     }
     curl_multi_setopt(session->multi, CURLMOPT_MAXCONNECTS, (long)slot_count);
+    compat_configure_multi(session->multi);
     return session;
 }
 
@@ -142,7 +154,7 @@ static bool has_retired(const struct transport_session *session) {
 static void add(const struct transport_session *session, struct transfer *transfer) {
     const bool is_fresh = has_retired(session);
     CURLcode code = transfer_set_connection(
-        transfer, transfer->is_https && !session->is_broken && !is_fresh, is_fresh);
+        transfer, session->group.is_https && !session->is_broken && !is_fresh, is_fresh);
     if (code == CURLE_OK) {
         const CURLMcode multi_code = curl_multi_add_handle(session->multi, transfer->easy);
         code = multi_code == CURLM_OK              ? CURLE_OK
@@ -153,11 +165,12 @@ static void add(const struct transport_session *session, struct transfer *transf
     transfer->is_added = code == CURLE_OK;
 }
 
-static void remove_from_multi(struct transport_session *session, struct transfer *transfer) {
-    if (transfer->is_added) {
-        curl_multi_remove_handle(session->multi, transfer->easy);
-        transfer->is_added = false;
-    }
+/* Returns false if libcurl does not give the handle back. */
+static bool remove_from_multi(struct transport_session *session, struct transfer *transfer) {
+    const bool is_removed =
+        !transfer->is_added || curl_multi_remove_handle(session->multi, transfer->easy) == CURLM_OK;
+    transfer->is_added = false;
+    return is_removed;
 }
 
 /* Starts the time that a transfer has for its connection. All timers are paused between waits. */
@@ -187,8 +200,7 @@ static void cancel(struct transport_session *session, int32_t slot) {
     struct transfer *transfer = &session->transfers[slot];
     session->group.hold_count -= transfer->holds_others ? 1 : 0;
     transfer->holds_others = false;
-    remove_from_multi(session, transfer);
-    if (!compat_can_reuse_handle()) {
+    if (!remove_from_multi(session, transfer) || !compat_can_reuse_handle()) {
         curl_easy_cleanup(transfer->easy);
         transfer->easy = NULL;
     }
@@ -275,7 +287,6 @@ static bool goes_on(struct transfer *transfer, CURLcode code) {
 
 static void restart(struct transport_session *session, struct transfer *transfer) {
     remove_from_multi(session, transfer);
-    transfer->error_text[0] = '\0';
     if (transfer->hold != TRANSFER_IS_HELD) {
         add(session, transfer);
     }
@@ -332,12 +343,14 @@ static int32_t collect(struct transport_session *session, struct transport_respo
 
 /* ---- Waiting ---- */
 
-/* The time between two waits is the host's. */
+/* The time between two waits is the host's, and a transfer that is held back has no time of its
+ * own.
+ */
 static void resume_timers(struct transport_session *session) {
     const int64_t now = clock_now_ms();
     for (int32_t i = 0; i < session->slot_count; i++) {
         struct transfer *transfer = &session->transfers[i];
-        if (transfer->is_in_flight) {
+        if (transfer->is_in_flight && transfer->hold != TRANSFER_IS_HELD) {
             const bool is_extended = now > transfer->timer.paused_ms;
             timer_resume(&transfer->timer, now);
             timer_resume(&transfer->connect_timer, now);
@@ -351,9 +364,10 @@ static void resume_timers(struct transport_session *session) {
 static void pause_timers(struct transport_session *session) {
     const int64_t now = clock_now_ms();
     for (int32_t i = 0; i < session->slot_count; i++) {
-        if (session->transfers[i].is_in_flight) {
-            timer_pause(&session->transfers[i].timer, now);
-            timer_pause(&session->transfers[i].connect_timer, now);
+        struct transfer *transfer = &session->transfers[i];
+        if (transfer->is_in_flight && transfer->timer.paused_ms < 0) {
+            timer_pause(&transfer->timer, now);
+            timer_pause(&transfer->connect_timer, now);
         }
     }
 }
@@ -391,11 +405,23 @@ static void note_failure(struct transport_session *session, CURLMcode code) {
     nanosleep(&(struct timespec){.tv_nsec = 10000000}, NULL);
 }
 
+/* libcurl can forget that it has read from an HTTP/2 connection for another transfer, until it is
+ * called again. */
+enum { MAX_POLL_MS = 500 };
+
+static CURLMcode poll_sockets(const struct transport_session *session, int64_t timeout_ms,
+                              bool is_in_flight) {
+    const int64_t limit_ms = is_in_flight ? MAX_POLL_MS : INT_MAX;
+    return curl_multi_poll(
+        session->multi, NULL, 0,
+        timeout_ms < 0 || timeout_ms > limit_ms ? (int)limit_ms : (int)timeout_ms, NULL);
+}
+
 static void wait_for_transfer(struct transport_session *session, int64_t timeout_ms) {
     int running_count = 0;
     int in_flight_count = 0;
-    resume_timers(session);
     release_held(session);
+    resume_timers(session);
     errno = 0;
     session->failure = CURLM_OK;
     CURLMcode code = curl_multi_perform(session->multi, &running_count);
@@ -405,14 +431,53 @@ static void wait_for_transfer(struct transport_session *session, int64_t timeout
     if (code == CURLM_OK && running_count == in_flight_count) {
         timeout_ms = time_to_poll(session, timeout_ms);
         if (timeout_ms != 0) {
-            const int limit = timeout_ms < 0 || timeout_ms > INT_MAX ? INT_MAX : (int)timeout_ms;
-            code = curl_multi_poll(session->multi, NULL, 0, limit, NULL);
+            code = poll_sockets(session, timeout_ms, in_flight_count > 0);
         }
     }
     if (code != CURLM_OK) {
         note_failure(session, code);
     }
     pause_timers(session);
+}
+
+/* ---- The table: what may write to a connection, without SIGPIPE ---- */
+
+static void wait_quietly(struct transport_session *session, int64_t timeout_ms) {
+    struct compat_signals signals;
+    compat_block_sigpipe(&signals);
+    wait_for_transfer(session, timeout_ms);
+    compat_restore_sigpipe(&signals);
+}
+
+static int32_t collect_quietly(struct transport_session *session,
+                               struct transport_response *response) {
+    struct compat_signals signals;
+    compat_block_sigpipe(&signals);
+    const int32_t slot = collect(session, response);
+    compat_restore_sigpipe(&signals);
+    return slot;
+}
+
+static bool recall_quietly(struct transport_session *session, int32_t slot) {
+    struct compat_signals signals;
+    compat_block_sigpipe(&signals);
+    const bool is_recalled = recall(session, slot);
+    compat_restore_sigpipe(&signals);
+    return is_recalled;
+}
+
+static void cancel_quietly(struct transport_session *session, int32_t slot) {
+    struct compat_signals signals;
+    compat_block_sigpipe(&signals);
+    cancel(session, slot);
+    compat_restore_sigpipe(&signals);
+}
+
+static void close_quietly(struct transport_session *session, bool is_inherited) {
+    struct compat_signals signals;
+    compat_block_sigpipe(&signals);
+    close_session(session, is_inherited);
+    compat_restore_sigpipe(&signals);
 }
 
 const struct transport transport_libcurl = {
@@ -422,12 +487,12 @@ const struct transport transport_libcurl = {
     .check_proxy = url_check_proxy,
     .open = open_session,
     .start = start,
-    .wait = wait_for_transfer,
-    .collect = collect,
-    .recall = recall,
-    .cancel = cancel,
+    .wait = wait_quietly,
+    .collect = collect_quietly,
+    .recall = recall_quietly,
+    .cancel = cancel_quietly,
     .retire = retire,
     .wake = wake,
     .is_reusable = is_reusable,
-    .close = close_session,
+    .close = close_quietly,
 };

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/process.h"
 #include "base/secret.h"
 #include "base/text.h"
@@ -205,6 +206,22 @@ static bool is_stale(struct transfer *transfer) {
     return connection != NULL && connection->is_http1 && connection_has_unread(connection);
 }
 
+/* Returns true if the time is over while a proxy is responding to CONNECT. Before 8.3.0 libcurl
+ * reads a proxy's endless headers in one go. */
+static bool is_overdue_at_proxy(struct transfer *transfer) {
+    return transfer->is_proxied && !transfer_is_sent(transfer) &&
+           timer_left_ms(&transfer->timer, clock_now_ms()) <= 0;
+}
+
+/* libcurl keeps only the first error of a transfer, and counts what fails while it closes another
+ * connection to make room, so the transfer has no error buffer before it has a connection. */
+static void note_connection(struct transfer *transfer) {
+    if (!transfer->has_connection) {
+        transfer->has_connection = true;
+        curl_easy_setopt(transfer->easy, CURLOPT_ERRORBUFFER, transfer->error_text);
+    }
+}
+
 /* libcurl calls this after each step of a transfer, also between choosing a connection and sending
  * the request, and once more when the transfer ends, before anything else can change errno and
  * before the connection can serve another transfer. Returning non-zero ends the transfer. A
@@ -218,6 +235,7 @@ static int on_progress(void *context, curl_off_t unused_1, curl_off_t unused_2, 
     (void)unused_3;
     (void)unused_4;
     transfer->last_errno = errno;
+    note_connection(transfer);
     if (transfer->is_sent && transfer->error_text[0] == '\0') {
         return 0;
     }
@@ -228,7 +246,7 @@ static int on_progress(void *context, curl_off_t unused_1, curl_off_t unused_2, 
                          : is_stale(transfer)            ? TRANSFER_IS_STALE
                                                          : TRANSFER_GOES_ON;
     }
-    return transfer->hold == TRANSFER_GOES_ON ? 0 : 1;
+    return transfer->hold == TRANSFER_GOES_ON && !is_overdue_at_proxy(transfer) ? 0 : 1;
 }
 
 static curl_socket_t on_open_socket(void *context, curlsocktype unused,
@@ -248,6 +266,8 @@ static CURLcode accept_missing(CURLcode code) {
 }
 
 #define SET(option, value) code = code != CURLE_OK ? code : curl_easy_setopt(easy, option, value)
+#define SET_FLAG(option, is_set, value)                                                            \
+    code = code != CURLE_OK ? code : set_flag(easy, option, &transfer->is_set, value)
 #define SET_IF_KNOWN(option, value)                                                                \
     code = code != CURLE_OK ? code : accept_missing(curl_easy_setopt(easy, option, value))
 
@@ -277,7 +297,7 @@ static CURLcode set_proxy(CURL *easy, const struct transport_settings *settings)
 /* Sets what is the same for all transfers of a slot. */
 static CURLcode set_options(CURL *easy, struct transfer *transfer) {
     const struct transport_settings *settings = transfer->group->settings;
-    CURLcode code = compat_configure(easy);
+    CURLcode code = compat_configure(easy, transfer->group->header_size, transfer->group->is_https);
     SET(CURLOPT_NOSIGNAL, 1L);
     SET(CURLOPT_HTTPHEADER, transfer->group->headers);
     SET(CURLOPT_HEADEROPT, (long)CURLHEADER_SEPARATE);
@@ -287,7 +307,6 @@ static CURLcode set_options(CURL *easy, struct transfer *transfer) {
     }
     SET_IF_KNOWN(CURLOPT_PROXY_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
     SET_IF_KNOWN(CURLOPT_ACCEPT_ENCODING, compat_has_gzip() ? "gzip" : NULL);
-    SET(CURLOPT_ERRORBUFFER, transfer->error_text);
     SET(CURLOPT_HEADERFUNCTION, on_header);
     SET(CURLOPT_HEADERDATA, transfer);
     SET(CURLOPT_WRITEFUNCTION, on_body);
@@ -325,6 +344,7 @@ static CURLcode ensure_handle(struct transfer *transfer) {
     transfer->is_fresh_set = false;
     transfer->is_forbid_set = false;
     transfer->is_timeout_extended = true;
+    transfer->has_connection = false;
     return CURLE_OK;
 }
 
@@ -344,31 +364,34 @@ static bool may_use_proxy(const struct transport_settings *settings) {
 }
 
 CURLcode transfer_configure(struct transfer *transfer, const char *url) {
-    transfer->is_https = strncmp(url, "https:", strlen("https:")) == 0;
     transfer->is_proxied = may_use_proxy(transfer->group->settings);
-    if (transfer->is_https && !compat_has_tls()) {
+    if (transfer->group->is_https && !compat_has_tls()) {
         return CURLE_UNSUPPORTED_PROTOCOL;
     }
     CURLcode code = ensure_handle(transfer);
     CURL *easy = transfer->easy;
     SET(CURLOPT_URL, url);
-    return code != CURLE_OK ? code
-                            : set_flag(easy, CURLOPT_FORBID_REUSE, &transfer->is_forbid_set, false);
+    return code;
 }
 
 CURLcode transfer_set_connection(struct transfer *transfer, bool can_wait, bool is_fresh) {
     CURL *easy = transfer->easy;
-    CURLcode code = set_flag(easy, CURLOPT_PIPEWAIT, &transfer->is_pipewait_set, can_wait);
-    transfer->can_wait = can_wait;
-    transfer->hold = TRANSFER_GOES_ON;
-    transfer->local_port = 0;
-    if (code == CURLE_OK) {
-        code = set_flag(easy, CURLOPT_FRESH_CONNECT, &transfer->is_fresh_set, is_fresh);
+    CURLcode code = CURLE_OK;
+    if (transfer->has_connection) {
+        SET(CURLOPT_ERRORBUFFER, NULL);
     }
     if (transfer->is_timeout_extended) {
         SET(CURLOPT_CONNECTTIMEOUT_MS, (long)transfer->group->settings->connect_timeout_ms);
-        transfer->is_timeout_extended = false;
     }
+    transfer->has_connection = false;
+    transfer->is_timeout_extended = false;
+    transfer->can_wait = can_wait;
+    transfer->hold = TRANSFER_GOES_ON;
+    transfer->local_port = 0;
+    transfer->error_text[0] = '\0';
+    SET_FLAG(CURLOPT_FORBID_REUSE, is_forbid_set, false);
+    SET_FLAG(CURLOPT_PIPEWAIT, is_pipewait_set, can_wait);
+    SET_FLAG(CURLOPT_FRESH_CONNECT, is_fresh_set, is_fresh);
     return code;
 }
 
@@ -418,7 +441,7 @@ int64_t transfer_left_ms(struct transfer *transfer, int64_t now_ms) {
 /* ---- Outcome ---- */
 
 static reply_result result_of(const struct transfer *transfer, CURLcode code) {
-    switch (code) {
+    switch ((int)code) {
     case CURLE_OUT_OF_MEMORY:
         return REPLY_ERROR_NO_MEMORY;
     case CURLE_OPERATION_TIMEDOUT:
@@ -441,22 +464,25 @@ static reply_result result_of(const struct transfer *transfer, CURLcode code) {
     case CURLE_SSL_ISSUER_ERROR:
     case CURLE_SSL_PINNEDPUBKEYNOTMATCH:
     case CURLE_SSL_INVALIDCERTSTATUS:
-    case CURLE_SSL_CLIENTCERT:
+    case COMPAT_SSL_CLIENTCERT:
         return REPLY_ERROR_TLS;
     default:
         return REPLY_ERROR_NETWORK;
     }
 }
 
-/* Older versions of libcurl report a header line of over 100 kB as out of memory. If an allocation
- * really failed, errno says so. */
-static bool is_header_too_large(const struct transfer *transfer, CURLcode code) {
+/* Returns true if a header line of the response was too long for libcurl. If its code also means
+ * out of memory, errno says so; a code from before any response is about a proxy's headers. */
+static bool is_header_too_large(struct transfer *transfer, CURLcode code) {
     curl_off_t responded_after = 0;
-    if (code == CURLE_OUT_OF_MEMORY && transfer->start_failure == CURLE_OK &&
-        transfer->last_errno != ENOMEM && transfer->http_status == 0) {
-        curl_easy_getinfo(transfer->easy, CURLINFO_STARTTRANSFER_TIME_T, &responded_after);
+    bool is_exact = false;
+    if (!compat_is_too_large(code, &is_exact) || transfer->start_failure != CURLE_OK ||
+        !transfer_is_sent(transfer)) {
+        return false;
     }
-    return compat_is_too_large(code) || responded_after > 0;
+    curl_easy_getinfo(transfer->easy, CURLINFO_STARTTRANSFER_TIME_T, &responded_after);
+    return is_exact ||
+           (transfer->last_errno != ENOMEM && transfer->http_status == 0 && responded_after > 0);
 }
 
 void transfer_describe_failure(struct transport_response *response, reply_result failure,

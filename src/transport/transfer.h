@@ -34,6 +34,8 @@ enum header {
 struct transfer_group {
     const struct transport_settings *settings;
     struct curl_slist *headers; /* over the settings' lines, not copies: they hold the key */
+    size_t header_size;         /* of all lines, in bytes */
+    bool is_https;
     struct connection *connections;
     uint64_t arrival_count; /* of pieces of responses */
     int32_t hold_count;     /* transfers in flight whose response stops the sending of others */
@@ -52,11 +54,11 @@ struct transfer {
     /* Options of the handle that differ between transfers: setting one costs time. */
     bool is_pipewait_set, is_fresh_set, is_forbid_set, is_timeout_extended;
     bool is_in_flight;
-    bool is_added; /* libcurl has it */
-    bool is_https;
-    bool is_proxied; /* it may use a proxy */
-    bool can_wait;   /* it may wait for a connection that another transfer opens */
-    bool is_sent;    /* as far as was seen; transfer_is_sent looks */
+    bool is_added;       /* libcurl has it */
+    bool is_proxied;     /* it may use a proxy */
+    bool can_wait;       /* it may wait for a connection that another transfer opens */
+    bool has_connection; /* at present */
+    bool is_sent;        /* as far as was seen; transfer_is_sent looks */
     bool holds_others;
     enum transfer_hold hold;
     struct timer timer;

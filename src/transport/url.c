@@ -49,6 +49,11 @@ static bool lacks_tls(const char *text) {
  * host, and a user, query or fragment, even an empty one. */
 static bool is_plain_base_url(const char *text) {
     const size_t scheme = strcspn(text, ":");
+    for (const char *at = text; *at != '\0'; at++) {
+        if ((unsigned char)*at <= ' ' || *at == 0x7F) {
+            return false; /* older versions of libcurl accept some */
+        }
+    }
     if (strnlen(text, TRANSPORT_MAX_BASE_URL + 1) > TRANSPORT_MAX_BASE_URL ||
         strncmp(text + scheme, "://", 3) != 0) {
         return false;
@@ -151,7 +156,7 @@ reply_result url_check_proxy(const char *url, reply_error *error) {
     curl_free(scheme);
     curl_url_cleanup(parsed);
     /* Any login can be parsed: libcurl calls it bad only if it has no memory to keep it. */
-    if (code == CURLUE_OUT_OF_MEMORY || code == CURLUE_BAD_LOGIN) {
+    if (code == CURLUE_OUT_OF_MEMORY || (int)code == COMPAT_URL_BAD_LOGIN) {
         return error_set_no_memory(error);
     }
     return is_valid ? REPLY_OK

@@ -209,6 +209,15 @@ if command -v c++ >/dev/null 2>&1; then
     done
     check_example "c++" "$scratch/get_sequence_contacts"
 
+    for standard in c++11 c++20; do
+        run_command c++ "-std=$standard" -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Werror \
+            "-I$source_dir/include" "-I$examples/cpp" "$tests/test_list.cpp" \
+            -o "$scratch/test_list" "$library"
+        check "test_list.cpp compiles as $standard" has_compiled
+    done
+    run_command "$scratch/test_list" "$base_url"
+    expect "test_list.cpp" 0 "" ""
+
     compile_conversions() {
         run_command c++ -std=c++11 "-I$source_dir/include" "-I$examples/cpp" "$@" \
             "$tests/test_conversions.cpp" -o "$scratch/test_conversions" "$library"

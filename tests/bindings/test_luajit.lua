@@ -36,7 +36,7 @@ for _, id in ipairs({ 1.5, 2 ^ 53, 2 ^ 64 + 2 ^ 20, 0 / 0, 18446744073709551615U
     assert(is_rejected("invalid contact_id", get_many, client, 100, { 1, id }, print), id)
     assert(is_rejected("invalid sequence_id", get_many, client, id, { 1 }, print), id)
 end
-local int32_settings = { "max_retries", "max_concurrency" }
+local int32_settings = { "max_retries", "max_concurrency", "page_size" }
 local int64_settings = { "timeout_ms", "connect_timeout_ms", "attempt_timeout_ms" }
 local function is_setting_rejected(name, value)
     return is_rejected("invalid " .. name, replyio.new_client, "key", { [name] = value })
@@ -50,8 +50,8 @@ for _, names in ipairs({ int32_settings, int64_settings }) do
             assert(is_setting_rejected(name, value), name .. "=" .. tostring(value))
         end
         assert(is_setting_rejected(name, 18446744073709551615ULL), name)
-        assert(replyio.new_client("key", { [name] = 1 })):close()
-        assert(replyio.new_client("key", { [name] = 1LL })):close()
+        assert(replyio.new_client("key", { [name] = 10 })):close()
+        assert(replyio.new_client("key", { [name] = 10LL })):close()
     end
 end
 for _, name in ipairs(int32_settings) do
@@ -60,7 +60,9 @@ for _, name in ipairs(int32_settings) do
     end
     assert(is_setting_rejected(name, 4294967297LL), name)
 end
-for name, value in pairs({ timeout_ms = 2 ^ 31, max_retries = 11, max_concurrency = 0 }) do
+local rejected_values =
+    { timeout_ms = 2 ^ 31, max_retries = 11, max_concurrency = 0, page_size = 9 }
+for name, value in pairs(rejected_values) do
     local _, out_of_range = replyio.new_client("key", { [name] = value })
     assert(out_of_range.result == "REPLY_ERROR_INVALID_ARGUMENT", name)
 end
@@ -94,6 +96,40 @@ assert(client:get_sequence_contacts(100, { 1, 2 }, function()
     end
 end))
 assert(rejection_count == 2, rejection_count)
+
+-- Lists: each contact once and in order, the client in the loop, break, and errors.
+local lister = assert(replyio.new_client("key", { base_url = arg[1], page_size = 100 }))
+local count, opted_out_count = 0, 0
+for index, listed, unreadable in assert(lister:list_sequence_contacts(201)) do
+    count = count + 1
+    assert(index == count and listed.contact_id == 20000 + index and unreadable == nil)
+    opted_out_count = opted_out_count + (listed.is_opted_out and 1 or 0)
+end
+assert(count == 2500 and opted_out_count == 50, count)
+local kept
+for _, listed in assert(lister:list_sequence_contacts(201)) do
+    assert(lister:get_sequence_contact(100, 12345))
+    kept = listed
+    break
+end
+collectgarbage()
+assert(kept.contact_id == 20001 and ffi.string(kept.email) == "contact0001@example.com")
+assert(assert(lister:list_sequence_contacts(300))() == nil)
+local messages, ids = {}, {}
+for _, listed, unreadable in assert(lister:list_sequence_contacts(666)) do
+    table.insert(listed and ids or messages, listed and tonumber(listed.contact_id)
+        or unreadable.message)
+end
+assert(table.concat(ids, " ") == "666 667 668 669 670", table.concat(ids, " "))
+assert(#messages == 2 and messages[1]:find("contact 671", 1, true), messages[1])
+local none, list_failure = lister:list_sequence_contacts(403)
+assert(none == nil and list_failure.result == "REPLY_ERROR_FORBIDDEN")
+assert(list_failure.problem_code == "TEAM_NOT_ACCESSIBLE" and list_failure.request_id == "9e02bd")
+for _, id in ipairs({ 1.5, 2 ^ 53, "1", true }) do
+    assert(is_rejected("invalid sequence_id", lister.list_sequence_contacts, lister, id), id)
+end
+lister:close()
+
 client:close()
 client:close()
 assert(select(2, client:get_sequence_contact(100, 1)).result == "REPLY_ERROR_INVALID_ARGUMENT")

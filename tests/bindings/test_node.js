@@ -76,6 +76,7 @@ const numericSettings = [
   "attemptTimeoutMs",
   "maxRetries",
   "maxConcurrency",
+  "pageSize",
 ];
 for (const name of numericSettings) {
   for (const value of [0.5, 1.5, -0.5, NaN, Infinity, 2 ** 53]) {
@@ -84,8 +85,8 @@ for (const name of numericSettings) {
   for (const value of ["", "3", " 3 ", "0x3", true, false, null, undefined, [], [3], {}]) {
     assert.throws(() => new Client("key", { [name]: value }), TypeError, `${name}: ${value}`);
   }
-  new Client("key", { [name]: 1 }).close();
-  new Client("key", { [name]: 1n }).close();
+  new Client("key", { [name]: 10 }).close();
+  new Client("key", { [name]: 10n }).close();
 }
 for (const id of ["100", "", true]) {
   await assert.rejects(client.getSequenceContact(100n, id), TypeError, id);
@@ -100,3 +101,63 @@ const call = client.getSequenceContact(100, 1);
 assert.throws(() => client.close(), /in progress/);
 await call;
 client.close();
+
+// Lists: each contact once and in order, unreadable contacts, and the error that ends the list.
+const lister = new Client("key", { baseUrl, pageSize: 100 });
+async function collect(sequenceId, client = lister) {
+  const items = [];
+  for await (const item of client.listSequenceContacts(sequenceId)) {
+    items.push(item);
+  }
+  return items;
+}
+const listed = await collect(201n);
+assert.deepEqual(
+  listed.map(({ contact }) => contact.contactId),
+  Array.from({ length: 2500 }, (_, index) => BigInt(20001 + index)),
+);
+assert.equal(listed.filter(({ contact }) => contact.isOptedOut).length, 50);
+assert.ok(listed.every(({ error }) => error === null));
+assert.deepEqual(await collect(300), []);
+const hostile = await collect(666);
+assert.deepEqual(
+  hostile.map(({ contact }) => contact?.contactId),
+  [666n, 667n, 668n, 669n, 670n, undefined, undefined],
+);
+assert.match(hostile[5].error.message, /contact 671/);
+assert.equal(hostile[5].error.code, "REPLY_ERROR_INVALID_RESPONSE");
+const forbidden = [];
+await assert.rejects(
+  async () => {
+    for await (const item of lister.listSequenceContacts(403)) {
+      forbidden.push(item);
+    }
+  },
+  { code: "REPLY_ERROR_FORBIDDEN", problemCode: "TEAM_NOT_ACCESSIBLE", requestId: "9e02bd" },
+);
+assert.equal(forbidden.length, 100);
+assert.throws(() => lister.listSequenceContacts("100"), TypeError);
+assert.throws(() => lister.listSequenceContacts(2 ** 53), RangeError);
+
+// The loop may use the client. When it breaks off, the call has ended: the client can be closed.
+for await (const { contact } of lister.listSequenceContacts(201)) {
+  assert.equal(contact.contactId, 20001n);
+  assert.equal((await lister.getSequenceContact(100, 12345)).contactId, 12345n);
+  assert.throws(() => lister.close(), /in progress/);
+  break;
+}
+await assert.rejects(async () => {
+  for await (const _ of lister.listSequenceContacts(201)) {
+    throw new Error("mine");
+  }
+}, /mine/);
+
+// The end of a loop does not interrupt another call in progress: pages of sequence 200 take 0.3 s.
+const slowClient = new Client("key", { baseUrl });
+const slow = collect(200, slowClient);
+for await (const _ of slowClient.listSequenceContacts(201)) {
+  break;
+}
+assert.equal((await slow).length, 2500);
+slowClient.close();
+lister.close();

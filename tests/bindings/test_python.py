@@ -5,6 +5,7 @@ import json
 import signal
 import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import replyio
 
@@ -106,6 +107,7 @@ with replyio.Client("key", base_url=sys.argv[1], **SETTINGS) as client:
         "attempt_timeout_ms",
         "max_retries",
         "max_concurrency",
+        "page_size",
     )
     for name in numeric_settings:
         for value in (0.5, 1.0, True, "3", b"3", None, decimal.Decimal(3)):
@@ -114,7 +116,7 @@ with replyio.Client("key", base_url=sys.argv[1], **SETTINGS) as client:
             except TypeError:
                 continue
             raise AssertionError(f"{name}={value!r}")
-        replyio.Client("key", **{name: 1}).close()
+        replyio.Client("key", **{name: 10}).close()
 
     for expected, call in (
         (replyio.NotFoundError, lambda: client.get_sequence_contact(100, 404)),
@@ -136,3 +138,90 @@ with replyio.Client("key", base_url=sys.argv[1], **SETTINGS) as client:
         except expected:
             continue
         raise AssertionError(expected)
+
+# ---- Lists ----
+
+BASE_URL = sys.argv[1]
+
+
+def is_in_progress(client):
+    return client._call_count > 0
+
+
+with replyio.Client("key", base_url=BASE_URL, page_size=100) as client:
+    listed = list(client.list_sequence_contacts(201))
+    assert [contact.contact_id for contact, _ in listed] == list(range(20001, 22501))
+    assert all(error is None for _, error in listed)
+    assert sum(contact.is_opted_out for contact, _ in listed) == 50
+    assert json.loads(listed[0][0].json)["contactId"] == 20001
+    assert list(client.list_sequence_contacts(300)) == []
+
+    # A contact that cannot be read does not end the list.
+    hostile = list(client.list_sequence_contacts(666))
+    assert [contact.contact_id for contact, _ in hostile if contact] == [666, 667, 668, 669, 670]
+    errors = [error for _, error in hostile if error]
+    assert len(errors) == 2 and all(type(e) is replyio.InvalidResponseError for e in errors)
+    assert "contact 671" in str(errors[0]), errors[0]
+
+    # The error that ends the list comes after what was delivered.
+    ids = []
+    try:
+        for contact, _ in client.list_sequence_contacts(403):
+            ids.append(contact.contact_id)
+        raise AssertionError("not raised")
+    except replyio.ForbiddenError as error:
+        assert (error.problem_code, error.request_id) == ("TEAM_NOT_ACCESSIBLE", "9e02bd")
+    assert len(ids) == 100
+
+    # The loop may use the client, and ends the call by break, an exception or close().
+    for contact, _ in client.list_sequence_contacts(201):
+        assert client.get_sequence_contact(100, 12345).contact_id == 12345
+        assert is_in_progress(client)
+        break
+    assert not is_in_progress(client)
+    try:
+        for contact, _ in client.list_sequence_contacts(201):
+            raise KeyError("mine")
+    except KeyError:
+        pass
+    assert not is_in_progress(client)
+    contacts = client.list_sequence_contacts(201)
+    next(contacts)
+    contacts.close()
+    assert not is_in_progress(client) and list(contacts) == []
+    client.list_sequence_contacts(201).close()  # not begun
+    for rejected in (True, "100", 1.0):
+        try:
+            client.list_sequence_contacts(rejected)
+            raise AssertionError(rejected)
+        except TypeError:
+            pass
+    try:
+        next(client.list_sequence_contacts(0))
+        raise AssertionError("not raised")
+    except replyio.InvalidArgumentError:
+        pass
+
+    # An exception of a signal handler, such as that of Ctrl-C, ends a wait for the rate limit.
+    def interrupt(*_):
+        raise KeyError("mine")
+
+    signal.signal(signal.SIGALRM, interrupt)
+    signal.setitimer(signal.ITIMER_REAL, 0.3)
+    try:
+        next(client.list_sequence_contacts(429))
+        raise AssertionError("not raised")
+    except KeyError:
+        pass
+    assert not is_in_progress(client)
+
+# The end of a loop does not interrupt another call in progress: pages of sequence 200 take 0.3 s.
+with replyio.Client("key", base_url=BASE_URL) as client, ThreadPoolExecutor(1) as executor:
+    slow = executor.submit(lambda: list(client.list_sequence_contacts(200)))
+    for _ in client.list_sequence_contacts(201):
+        break
+    assert len(slow.result()) == 2500
+
+# An open list does not keep the interpreter from its exit.
+left_open = replyio.Client("key", base_url=BASE_URL).list_sequence_contacts(201)
+next(left_open)

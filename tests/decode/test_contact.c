@@ -22,6 +22,7 @@
 #include "replyio.h"
 #include "support/child.h"
 #include "support/fixture.h"
+#include "support/check_range.h"
 
 /* ---- The endpoint's fields, and a contact that has them all ---- */
 
@@ -187,7 +188,7 @@ static const char *status_word(reply_contact_status status) {
         [REPLY_CONTACT_STATUS_INACTIVE] = "INACTIVE",
         [REPLY_CONTACT_STATUS_OUT_OF_OFFICE] = "OUT_OF_OFFICE",
     };
-    assert_in_range(status, 0, REPLY_CONTACT_STATUS_OUT_OF_OFFICE);
+    check_in_range(status, 0, REPLY_CONTACT_STATUS_OUT_OF_OFFICE);
     return words[status];
 }
 
@@ -198,7 +199,7 @@ static const char *sub_status_word(reply_contact_sub_status sub_status) {
         [REPLY_CONTACT_SUB_STATUS_NONE] = "NONE",
         [REPLY_CONTACT_SUB_STATUS_AUTO_REPLIED] = "AUTO_REPLIED",
     };
-    assert_in_range(sub_status, 0, REPLY_CONTACT_SUB_STATUS_AUTO_REPLIED);
+    check_in_range(sub_status, 0, REPLY_CONTACT_SUB_STATUS_AUTO_REPLIED);
     return words[sub_status];
 }
 
@@ -1607,13 +1608,13 @@ static void check_one_block(const struct valid_contact *valid) {
     for (size_t i = 0; i < FIELD_COUNT; i++) {
         const char *text = text_of(contact, &fields[i]);
         if (text != NULL) {
-            assert_in_range((uintptr_t)text, begin + sizeof *contact, end - 1);
-            assert_in_range((uintptr_t)text + strlen(text), begin + sizeof *contact, end - 1);
+            check_in_range((uintptr_t)text, begin + sizeof *contact, end - 1);
+            check_in_range((uintptr_t)text + strlen(text), begin + sizeof *contact, end - 1);
         }
     }
-    assert_in_range((uintptr_t)contact->json, begin + sizeof *contact, end - 1);
-    assert_in_range((uintptr_t)contact->json + contact->json_length, begin + sizeof *contact,
-                    end - 1);
+    check_in_range((uintptr_t)contact->json, begin + sizeof *contact, end - 1);
+    check_in_range((uintptr_t)contact->json + contact->json_length, begin + sizeof *contact,
+                   end - 1);
     reply_sequence_contact_free(contact);
 }
 

@@ -12,6 +12,7 @@
 
 #include "decode/json.h"
 #include "support/fixture.h"
+#include "support/check_range.h"
 
 /* ---- Cases ---- */
 
@@ -133,7 +134,8 @@ static const struct valid_case valid_cases[] = {
     {"string: unicode escapes", TEXT("\"\\u0001\\u00e9\\uABCD\\uabcd\\uFFFF\""),
      "string at 0, 32 bytes, escape\n"},
     {"string: UTF-8",
-     TEXT("\"\xC2\x80߿ࠀ\xED\x9F\xBF\xEE\x80\x80�\xEF\xBF\xBF𐀀\xF4\x8F\xBF\xBF\""),
+     TEXT("\"\xC2\x80\xDF\xBF\xE0\xA0\x80"
+          "\xED\x9F\xBF\xEE\x80\x80\xEF\xBF\xBD\xEF\xBF\xBF\xF0\x90\x80\x80\xF4\x8F\xBF\xBF\""),
      "string at 0, 29 bytes\n"},
 };
 
@@ -989,7 +991,7 @@ static void test_scanner_agrees_with_cjson(void **state) {
             valid_change_count += compare_with_cjson(&changed) ? 1 : 0;
         }
     }
-    assert_in_range(valid_change_count, 100, 49000);
+    check_in_range(valid_change_count, 100, 49000);
 }
 
 /* ---- Items ---- */

@@ -152,6 +152,33 @@ static reply_result run_many(reply_client *client, reply_error *error) {
     return result;
 }
 
+enum { LIST_COUNT = 6 }; /* the server's, in two pages */
+
+/* Fails the test if the contacts are not delivered in order. */
+static int on_listed_contact(size_t index, reply_result result, reply_sequence_contact *contact,
+                             const reply_error *error, void *user_data) {
+    size_t *count = user_data;
+    assert_int_equal(index, (*count)++);
+    assert_int_equal(error->result, result);
+    if (result == REPLY_OK) {
+        check_contact(contact, (int64_t)index + 1);
+    } else {
+        assert_int_equal(result, REPLY_ERROR_NO_MEMORY);
+        assert_null(contact);
+    }
+    reply_sequence_contact_free(contact);
+    return 0;
+}
+
+static reply_result run_list(reply_client *client, reply_error *error) {
+    size_t count = 0;
+    const reply_result result =
+        reply_list_sequence_contacts(client, 100, on_listed_contact, &count, error);
+    assert_true(count <= LIST_COUNT);
+    assert_true(result != REPLY_OK || count == LIST_COUNT);
+    return result;
+}
+
 const struct scenario scenarios[] = {
     {"create", false, run_create, REPLY_OK},
     {"set_base_url", true, run_base_url, REPLY_OK},
@@ -166,6 +193,7 @@ const struct scenario scenarios[] = {
     {"fetch of a missing contact", true, run_not_found, REPLY_ERROR_NOT_FOUND},
     {"fetch through a rejecting proxy", true, run_proxied_fetch, REPLY_ERROR_NETWORK},
     {"many", true, run_many, REPLY_OK},
+    {"list", true, run_list, REPLY_OK},
 };
 
 const size_t scenario_count = sizeof scenarios / sizeof *scenarios;

@@ -11,10 +11,13 @@
 
 #include <cmocka.h>
 #include <curl/curl.h>
+#include <signal.h>
 
-#include "support/child.h"
+#include "base/error.h"
 #include "replyio.h"
+#include "support/child.h"
 #include "support/contact_server.h"
+#include "transport/compat.h"
 
 static char base_url[64];
 
@@ -101,21 +104,97 @@ static int count_handles(void *version) {
     return handle_count;
 }
 
-/* A reused handle of 7.83.0 to 8.1.0 can read freed memory; elsewhere a new one would be waste. */
+/* A reused handle of 7.84.0 to 8.0.1 can read freed memory; elsewhere a new one would be waste. */
 static void test_version_decides_handle_reuse(void **state) {
     static const struct {
         unsigned int version;
         int handle_count;
     } cases[] = {
-        {0x0752FF, 1},
-        {0x075300, TRANSFER_COUNT},
-        {0x080100, TRANSFER_COUNT},
-        {0x080101, 1},
+        {0x074C00, 1}, {0x0753FF, 1}, {0x075400, TRANSFER_COUNT}, {0x0800FF, TRANSFER_COUNT},
+        {0x080100, 1},
     };
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         unsigned int version = cases[i].version;
         assert_int_equal(child_run(count_handles, &version), cases[i].handle_count);
+    }
+}
+
+/* Returns 0, or the number of the check that failed. */
+static int check_oldest_version(void *unused) {
+    reply_error error;
+    reply_client *client = (reply_client *)&error;
+    (void)unused;
+    version_num = 0x074BFF;
+    if (reply_client_create("k3y-Secret", &client, &error) != REPLY_ERROR_INVALID_ARGUMENT ||
+        client != NULL) {
+        return 1;
+    }
+    if (strstr(error.message, "libcurl") == NULL || strstr(error.message, "7.76.0") == NULL) {
+        return 2;
+    }
+    return 0;
+}
+
+/* Catches a library that runs on a libcurl older than the one it was compiled with. */
+static void test_too_old_libcurl_is_rejected(void **state) {
+    (void)state;
+    assert_int_equal(child_run(check_oldest_version, NULL), 0);
+}
+
+/* ---- SIGPIPE ---- */
+
+static bool is_sigpipe_blocked(void) {
+    sigset_t mask;
+    pthread_sigmask(SIG_SETMASK, NULL, &mask);
+    return sigismember(&mask, SIGPIPE) == 1;
+}
+
+static bool is_sigpipe_pending(void) {
+    sigset_t pending;
+    sigpending(&pending);
+    return sigismember(&pending, SIGPIPE) == 1;
+}
+
+/* Returns 0, or the number of the check that failed. A SIGPIPE that is not kept back ends the
+ * child.
+ */
+static int check_sigpipe(void *version) {
+    struct compat_signals signals;
+    reply_error error;
+    sigset_t sigpipe;
+    version_num = *(const unsigned int *)version;
+    if (compat_prepare(error_begin(&error, NULL)) != REPLY_OK) {
+        return 1;
+    }
+    compat_block_sigpipe(&signals);
+    if (is_sigpipe_blocked() != (version_num < 0x075700)) {
+        return 2;
+    }
+    if (version_num < 0x075700) {
+        raise(SIGPIPE);
+    }
+    compat_restore_sigpipe(&signals);
+    if (is_sigpipe_blocked() || is_sigpipe_pending()) {
+        return 3;
+    }
+    /* One that the host has blocked, and that is pending already. */
+    sigemptyset(&sigpipe);
+    sigaddset(&sigpipe, SIGPIPE);
+    pthread_sigmask(SIG_BLOCK, &sigpipe, NULL);
+    raise(SIGPIPE);
+    compat_block_sigpipe(&signals);
+    compat_restore_sigpipe(&signals);
+    return is_sigpipe_blocked() && is_sigpipe_pending() ? 0 : 4;
+}
+
+/* Before 7.87.0 OpenSSL raises SIGPIPE when libcurl writes to a broken connection. */
+static void test_sigpipe_is_kept_from_host(void **state) {
+    static const unsigned int versions[] = {0x074C01, 0x0756FF, 0x075700, 0x080500};
+    (void)state;
+    for (size_t i = 0; i < sizeof versions / sizeof *versions; i++) {
+        unsigned int version = versions[i];
+        assert_int_equal(child_run(check_sigpipe, &version), 0);
     }
 }
 
@@ -127,6 +206,7 @@ static int check_initialisation(void *unused) {
     reply_client *client = (reply_client *)&error;
     (void)unused;
     failing_init_count = 1;
+    version_num = LIBCURL_VERSION_NUM;
     if (reply_client_create("k3y-Secret", &client, &error) != REPLY_ERROR_NO_MEMORY ||
         client != NULL || error.result != REPLY_ERROR_NO_MEMORY) {
         return 1;
@@ -200,9 +280,13 @@ static void test_missing_tls_is_named(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_version_decides_handle_reuse),
-                                       cmocka_unit_test(test_failed_initialisation_is_retried),
-                                       cmocka_unit_test(test_missing_tls_is_named)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_version_decides_handle_reuse),
+        cmocka_unit_test(test_too_old_libcurl_is_rejected),
+        cmocka_unit_test(test_sigpipe_is_kept_from_host),
+        cmocka_unit_test(test_failed_initialisation_is_retried),
+        cmocka_unit_test(test_missing_tls_is_named),
+    };
     const pid_t server = contact_server_start(base_url);
     const int failed = cmocka_run_group_tests(tests, NULL, NULL);
     contact_server_stop(server);

@@ -40,6 +40,7 @@ prints() {
     [ "$output" = "$text" ]
 }
 consumer_output="0.1.0: contact 12345 is Active"
+programs="get_sequence_contact list_sequence_contacts"
 
 build() { # DIRECTORY CMAKE_ARGUMENT...
     directory=$1
@@ -112,8 +113,9 @@ for kind in shared static; do
     check "$kind: the installed files" installed_files_are "$fixtures/installed_$kind.txt"
     check "$kind: no path of the build" is_relocatable
     check "$kind: the licence" cmp "$source/LICENSE" "$prefix/share/doc/replyio/LICENSE"
-    check "$kind: the example program" prints "get_sequence_contact 0.1.0" \
-        "$prefix/bin/get_sequence_contact" --version
+    for program in $programs; do
+        check "$kind: $program" prints "$program 0.1.0" "$prefix/bin/$program" --version
+    done
 
     use_by_cmake "$kind, find_package" "$work/find_package_$kind" -DHOW=find_package \
         -DCMAKE_PREFIX_PATH="$prefix"
@@ -228,10 +230,11 @@ names_each() { # PAGE NAME...
 # shellcheck disable=SC2046
 check "each function in replyio(3)" names_each "$prefix/share/man/man3/replyio.3" \
     $(cat "$fixtures/exported_symbols.txt")
-# shellcheck disable=SC2046
-check "each option in get_sequence_contact(1)" names_each \
-    "$prefix/share/man/man1/get_sequence_contact.1" \
-    $("$prefix/bin/get_sequence_contact" --help | sed -n 's/^  -\(-[a-z-]*\).*/\1/p')
+for program in $programs; do
+    # shellcheck disable=SC2046
+    check "each option in $program(1)" names_each "$prefix/share/man/man1/$program.1" \
+        $("$prefix/bin/$program" --help | sed -n 's/^  -\(-[a-z-]*\).*/\1/p')
+done
 formatter_warns() { groff -mandoc -Tutf8 -ww -z "$1" 2>&1; }
 if command -v groff >/dev/null 2>&1; then
     for page in "$prefix"/share/man/man*/*; do

@@ -51,7 +51,14 @@ asks_for_key() {
 # shellcheck disable=SC2046,SC2086
 compile() { $cc "$1" $(pkg-config --cflags --libs replyio) -o "$work/a.out"; }
 
-# Prints a program around a callback. It makes the call that the README's text has for the callback.
+# Prints the call in the README's text that has the callback of the block as an argument.
+find_call() {
+    callback=$(sed -n 's/^static int \([a-z_]*\)(.*/\1/p' "$1")
+    # shellcheck disable=SC2016
+    sed -n 's/^`\(reply_[a-z_]*([^`]*, '"$callback"',[^`]*)\)`.*/\1;/p' README.md
+}
+
+# Prints a program around a callback.
 wrap_callback() {
     grep '^#include' "$(first_program)"
     cat "$1"
@@ -59,10 +66,10 @@ wrap_callback() {
         reply_client *client = NULL;
         reply_error error;
         const int64_t sequence_id = 100, contact_ids[] = {12345, 12346};
-        const size_t count = sizeof contact_ids / sizeof contact_ids[0];'
+        const size_t count = sizeof contact_ids / sizeof contact_ids[0];
+        (void)count;'
     echo 'return REPLY_ERROR_INVALID_ARGUMENT !='
-    # shellcheck disable=SC2016
-    sed -n 's/^`\(reply_get_sequence_contacts([^`]*)\)`.*/\1;/p' README.md
+    find_call "$1"
     echo '}'
 }
 

@@ -1,4 +1,5 @@
-/* contact_server.c - a server that responds correctly to every request. */
+/* contact_server.c - a server that responds correctly to every request. The pages of its list have
+ * at most 4 contacts. */
 #include "support/contact_server.h"
 
 #include <arpa/inet.h>
@@ -57,6 +58,23 @@ static const char *write_secret(char *body, size_t size, int index) {
     return secret_bodies[index].status;
 }
 
+/* Without a query the page has all contacts: libcurl (7.88, for one) sends none if it runs out
+ * of memory for it. */
+static void write_page(char *body, size_t size, const char *sequence_id, const char *query) {
+    int skip = 0;
+    const int count = sscanf(query, "?top=%*d&skip=%d", &skip) == 1 ? 4 : 6;
+    size_t length = (size_t)snprintf(body, size, "{\"items\":[");
+    for (int id = skip + 1; id <= 6 && id <= skip + count; id++) {
+        char contact_id[16];
+        snprintf(contact_id, sizeof contact_id, "%d", id);
+        write_contact(body + length, size - length, sequence_id, contact_id);
+        length += strlen(body + length);
+        body[length++] = ',';
+    }
+    snprintf(body + length - 1, size - length, "],\"hasMore\":%s}",
+             skip + count < 6 ? "true" : "false");
+}
+
 /* Returns 0 if the connection must be closed. */
 static int respond(int connection, const char *request) {
     char sequence_id[32] = "0";
@@ -64,12 +82,16 @@ static int respond(int connection, const char *request) {
     char body[4096] = "";
     char response[5000];
     const char *status = "200 OK";
+    int query = 0; /* where the query of a list would start */
     if (strncmp(request, "GET ", 4) != 0) {
         return 0; /* such as CONNECT */
     }
     sscanf(request, "GET /v4/sequences/%31[0-9]/contacts/%31[0-9]", sequence_id, contact_id);
     const long secret = strtol(contact_id, NULL, 10) - CONTACT_SERVER_FIRST_SECRET;
-    if (secret >= 0 && secret < CONTACT_SERVER_SECRET_COUNT) {
+    sscanf(request, "GET /v4/sequences/%*[0-9]/contacts%n", &query);
+    if (request[query] == '?' || request[query] == ' ') {
+        write_page(body, sizeof body, sequence_id, request + query);
+    } else if (secret >= 0 && secret < CONTACT_SERVER_SECRET_COUNT) {
         status = write_secret(body, sizeof body, (int)secret);
     } else if (strcmp(contact_id, "404") == 0) {
         status = "404 Not Found";

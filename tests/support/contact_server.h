@@ -14,8 +14,8 @@ enum { CONTACT_SERVER_FIRST_SECRET = 700, CONTACT_SERVER_SECRET_COUNT = 7 };
 
 /* Starts the server on loopback and writes its base URL. Each response is the requested contact, in
  * JSON with escapes, except for contact 404, a problem document, contact 503, a 503 without a body,
- * and those with the secret, whose bodies are rejected. The server ends with contact_server_stop or
- * after two minutes. */
+ * and those with the secret, whose bodies are rejected. Each sequence has the contacts 1 to 6. The
+ * server ends with contact_server_stop or after two minutes. */
 pid_t contact_server_start(char base_url[64]);
 void contact_server_stop(pid_t server);
 

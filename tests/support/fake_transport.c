@@ -32,6 +32,7 @@ struct fake_slot {
     bool is_finished; /* a wait has read its outcome, which collect has not returned */
     bool is_timeout;
     int64_t sequence_id, contact_id;
+    int64_t top; /* of a page */
     int64_t can_send_ms, times_out_ms;
     int64_t ends_ms;      /* if sent */
     int64_t start_number; /* counted over all sessions */
@@ -75,6 +76,7 @@ static struct {
     struct script scripts[MAX_SCRIPTS];
     size_t script_count;
     void (*write_outcome)(int64_t contact_id, int64_t time_ms, struct fake_outcome *outcome);
+    char *(*make_page)(int64_t sequence_id, int64_t top, int64_t skip);
     struct action actions[MAX_ACTIONS];
     size_t action_count;
     const uint32_t *numbers;
@@ -264,6 +266,10 @@ void fake_script(int64_t contact_id, const struct fake_outcome *outcomes, size_t
 void fake_script_default(void (*write_outcome)(int64_t contact_id, int64_t time_ms,
                                                struct fake_outcome *outcome)) {
     fake.write_outcome = write_outcome;
+}
+
+void fake_script_pages(char *(*make_page)(int64_t sequence_id, int64_t top, int64_t skip)) {
+    fake.make_page = make_page;
 }
 
 void fake_script_random(const uint32_t *numbers, size_t count) {
@@ -512,13 +518,25 @@ static void close_session(struct transport_session *session, bool is_inherited) 
     pthread_mutex_unlock(&lock);
 }
 
+/* Reads the path and query, of which nothing else may be left. */
 static void read_ids(const char *url, struct fake_slot *slot) {
-    const char *ids = strstr(url, "/sequences/");
-    if (ids == NULL ||
-        sscanf(ids, "/sequences/%" SCNd64 "/contacts/%" SCNd64, &slot->sequence_id,
-               &slot->contact_id) != 2 ||
-        strncmp(url, "https://", 8) != 0) {
-        abort_test("not the URL of a contact");
+    const char *path = strstr(url, "/sequences/");
+    int64_t skip = 0;
+    int contact_end = 0;
+    int page_end = 0;
+    slot->top = 0;
+    if (path == NULL || strncmp(url, "https://", 8) != 0) {
+        abort_test("not the URL of a contact or page");
+    }
+    sscanf(path, "/sequences/%" SCNd64 "/contacts/%" SCNd64 "%n", &slot->sequence_id,
+           &slot->contact_id, &contact_end);
+    sscanf(path, "/sequences/%" SCNd64 "/contacts?top=%" SCNd64 "&skip=%" SCNd64 "%n",
+           &slot->sequence_id, &slot->top, &skip, &page_end);
+    if (page_end > 0) {
+        slot->contact_id = FAKE_PAGE(skip);
+    }
+    if ((contact_end == 0 && page_end == 0) || path[contact_end + page_end] != '\0') {
+        abort_test("not the URL of a contact or page");
     }
 }
 
@@ -637,6 +655,12 @@ static void retire(struct transport_session *session, int32_t number) {
     pthread_mutex_unlock(&lock);
 }
 
+static char *make_page(const struct fake_slot *slot) {
+    return fake.make_page != NULL
+               ? fake.make_page(slot->sequence_id, slot->top, -1 - slot->contact_id)
+               : copy_text("{\"items\":[],\"hasMore\":false}");
+}
+
 /* Returns the requested contact, with personal data that no message may contain. */
 static char *make_contact(const struct fake_slot *slot) {
     char body[512];
@@ -675,14 +699,16 @@ static void fill_response(struct fake_slot *slot) {
         .date = copy_text(outcome->date),
         .request_id = copy_text(outcome->request_id),
     };
-    char *contact =
-        response->http_status == 200 && outcome->body == NULL ? make_contact(slot) : NULL;
-    const char *body = contact != NULL ? contact : outcome->body;
+    char *requested = NULL;
+    if (response->http_status == 200 && outcome->body == NULL) {
+        requested = slot->contact_id < 0 ? make_page(slot) : make_contact(slot);
+    }
+    const char *body = requested != NULL ? requested : outcome->body;
     if (body != NULL && body[0] != '\0') {
         response->body_length = strlen(body);
         response->body = copy_bytes(body, response->body_length);
     }
-    free(contact);
+    free(requested);
 }
 
 /* Returns the time at which an attempt ends; INT64_MAX if it has ended. */
@@ -852,12 +878,12 @@ uint32_t random_bits(void) {
 
 /* ---- The rest of the table ---- */
 
-static bool prepare(void) {
+static reply_result prepare(reply_error *error) {
     if (fake.prepares_to_fail > 0) {
         fake.prepares_to_fail--;
-        return false;
+        return error_set_no_memory(error);
     }
-    return true;
+    return REPLY_OK;
 }
 
 static const char *version(void) {

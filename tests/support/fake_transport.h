@@ -33,7 +33,8 @@ struct fake_outcome {
     const char *failure_text;
     int32_t curl_code;
     int32_t http_status; /* 0 without a failure: 200 */
-    const char *body;    /* NULL: the requested contact for a 200, empty for any other status */
+    const char
+        *body; /* NULL: the requested contact or page for a 200, empty for any other status */
     const char *content_type, *retry_after, *date, *request_id;
 };
 
@@ -81,6 +82,13 @@ void fake_script(int64_t contact_id, const struct fake_outcome *outcomes, size_t
 #define FAKE_SCRIPT(contact_id, ...)                                                               \
     fake_script((contact_id), (const struct fake_outcome[]){__VA_ARGS__},                          \
                 sizeof((const struct fake_outcome[]){__VA_ARGS__}) / sizeof(struct fake_outcome))
+
+/* The contact_id of a page of the list, in scripts and events. */
+#define FAKE_PAGE(skip) (-1 - (int64_t)(skip))
+
+/* Sets a function that makes the body of each page when it is read, unless its outcome has one. The
+ * fake frees it. The function must not call the fake. Without one the list is empty. */
+void fake_script_pages(char *(*make_page)(int64_t sequence_id, int64_t top, int64_t skip));
 
 /* Sets a function that writes the outcome of each attempt without a script. It must not call the
  * fake. */

@@ -1,48 +1,12 @@
 #!/bin/sh
-# test_example.sh GET_SEQUENCE_CONTACT MOCK_SERVER - checks the output and the exit status of the
-# example program. EMULATOR, if set, is the command that runs programs of another architecture.
+# test_get_sequence_contact.sh GET_SEQUENCE_CONTACT MOCK_SERVER - checks the output and the exit
+# status of the example program.
 set -u
 program=$1
 server=$2
-. "$(dirname -- "$0")/../../examples/mock_server.sh"
-. "$(dirname -- "$0")/../support/check_output.sh"
-
-work=$(mktemp -d)
+. "$(dirname -- "$0")/run_program.sh"
 tls_server=
 trap '[ -z "$tls_server" ] || kill "$tls_server"; rm -rf "$work"' EXIT
-if [ -n "${EMULATOR-}" ]; then
-    printf '#!/bin/sh\nexec %s "%s" "$@"\n' "$EMULATOR" "$program" >"$work/program"
-    printf '#!/bin/sh\nexec %s "%s" "$@"\n' "$EMULATOR" "$server" >"$work/server"
-    chmod +x "$work/program" "$work/server"
-    program=$work/program
-    server=$work/server
-fi
-export TZ=UTC REPLY_API_KEY=a-secret-key TERM=xterm
-unset NO_COLOR
-start_mock_server "$server" || exit 1
-
-# ---- Helpers ----
-
-# Relative times depend on the clock: "in 2 d" and "2 d ago" become RELATIVE in $work/output.
-run_command() {
-    status=0
-    "$@" >"$work/raw" 2>"$work/errors" </dev/null || status=$?
-    sed 's/, \(in [0-9].*[a-z]\|[0-9].* ago\)$/, RELATIVE/' "$work/raw" >"$work/output"
-    check "API key hidden" key_is_hidden
-}
-run() { run_command "$program" --base-url "$base_url" "$@"; }
-
-errors_are_one_line() { [ "$(wc -l <"$work/errors")" -eq 1 ]; }
-errors_have() { grep -q "$1" "$work/errors"; }
-errors_lack() { ! errors_have "$1"; }
-
-# Checks that the last command printed only one line, an error that matches PATTERN.
-expect_failure() { # NAME STATUS PATTERN
-    check "$1: exit status $2" status_is "$2"
-    check "$1: empty output" output_is ""
-    check "$1: one line" errors_are_one_line
-    check "$1: message" errors_have "^get_sequence_contact: .*$3"
-}
 
 newline='
 '
@@ -213,71 +177,14 @@ run
 expect_failure "no ids" 2 'missing ids'
 run 100
 expect_failure "no contact id" 2 'missing contact id'
-run --frobnicate 100 1
-expect_failure "unknown option" 2 'invalid option --frobnicate'
-run -j 100 1
-expect_failure "unknown short option" 2 'invalid option -j'
-run --json=1 100 1
-expect_failure "value for an option without one" 2 'invalid option --json=1'
-run 100 1 --timeout
-expect_failure "option without its value" 2 'missing value for --timeout'
-for seconds in 0 -1 abc 1.5 2147484; do
-    run --timeout "$seconds" 100 1
-    expect_failure "--timeout $seconds" 2 "invalid --timeout \"$seconds\": must be a whole number"
-done
+check_common_options 100 12345
 run --timeout 2147483 100 12345
 expect "largest timeout" 0 "$example_card" ""
-run_command "$program" --base-url http://company.com/v4 100 1
-expect_failure "invalid base URL" 2 'URL'
-run --ca-file '' 100 1
-expect_failure "empty name of a CA file" 2 'CA'
-run_command env -u REPLY_API_KEY "$program" --base-url "$base_url" 100 1
-expect_failure "no key" 2 'REPLY_API_KEY is not set'
-run_command env REPLY_API_KEY= "$program" --base-url "$base_url" 100 1
-expect_failure "empty key" 2 'REPLY_API_KEY is not set'
-run_command env REPLY_API_KEY='not a key' "$program" --base-url "$base_url" 100 1
-expect_failure "invalid key" 2 'key'
 
-# ---- Help, version and write errors ----
+# ---- Help and write errors ----
 
-run_command "$program" --version
-check "--version: exit status 0" status_is 0
-check "--version: output" grep -qx 'get_sequence_contact [0-9]*\.[0-9]*\.[0-9]*' "$work/output"
-check "--version: no errors" errors_are ""
-run_command env -u REPLY_API_KEY "$program" --help
-check "--help: exit status 0" status_is 0
-check "--help: usage" grep -q '^Usage: get_sequence_contact ' "$work/output"
-check "--help: no errors" errors_are ""
-for option in json base-url ca-file timeout verbose help version; do
-    check "--help: --$option" grep -q -e "^  --$option " "$work/output"
-done
-
-cannot_write='cannot write to standard output'
-for arguments in --help --version "100 12345" "--json 100 12345 12345 12345"; do
-    # The arguments are separate words.
-    # shellcheck disable=SC2086
-    run_command sh -c '"$@" >&-' sh "$program" --base-url "$base_url" $arguments
-    expect_failure "closed output: $arguments" 1 "$cannot_write: Bad file descriptor"
-    if [ -c /dev/full ]; then
-        # shellcheck disable=SC2086
-        run_command sh -c '"$@" >/dev/full' sh "$program" --base-url "$base_url" $arguments
-        expect_failure "full disk: $arguments" 1 "$cannot_write: No space left on device"
-    fi
-done
-
-# ---- A pipe whose reader has exited ----
-
-mkfifo "$work/pipe"
-# Descriptor 3 is the only reader: without it, opening the pipe for writing would block.
-# shellcheck disable=SC2016
-with_closed_pipe='exec 3<>"$0" 4>"$0" 3<&-; "$@"'
-for arguments in --help --version "100 12345" "--json 100 12345 12345 12345"; do
-    # The arguments are separate words.
-    # shellcheck disable=SC2086
-    run_command sh -c "$with_closed_pipe >&4" "$work/pipe" \
-        "$program" --base-url "$base_url" $arguments
-    expect "closed pipe: $arguments" 141 "" ""
-done
+check_help json
+check_write_errors --help --version "100 12345" "--json 100 12345 12345 12345"
 
 # ---- TLS, with openssl as the server: each file is a response ----
 
@@ -313,39 +220,6 @@ else
 fi
 
 # ---- On a terminal ----
-
-escape=$(printf '\033')
-erase="$(printf '\r\033')[K"
-
-# Runs the program on a terminal, which merges both streams into the output. The words before --
-# are the arguments of env; $before is a shell command to run first.
-run_on_terminal() { # WORD... -- ARGUMENT...
-    quoted="${before:+$before && }exec env"
-    for argument in "$@"; do
-        if [ "$argument" = -- ]; then
-            quoted="$quoted '$program' --base-url '$base_url'"
-        else
-            quoted="$quoted '$argument'"
-        fi
-    done
-    run_command "${terminal:-script}" -qec "$quoted" /dev/null
-}
-
-# Presses Ctrl-C on the terminal when the program waits for a rate limit, at most 10 s later.
-script_with_interrupt() {
-    (
-        for _ in $(seq 100); do
-            grep -q waiting "$work/raw" && break
-            sleep 0.1
-        done
-        printf '\003'
-        sleep 1
-    ) | script "$@"
-}
-starts_with_erase() { [ "$(head -c 4 "$work/output")" = "$erase" ]; }
-ends_with_erase() { [ "$(tail -c 3 "$work/output")" = "${escape}[K" ]; }
-shows() { grep -qF -e "$1" "$work/output"; }
-hides() { ! shows "$1"; }
 
 if command -v script >/dev/null 2>&1; then
     run_on_terminal TERM=xterm -- 100 666
@@ -390,22 +264,7 @@ if command -v script >/dev/null 2>&1; then
         shows "0 done, 0 failed, 1 in all, waiting 1 s for the rate limit$erase"
     check "rate limit: erased before a contact" shows "${erase}{\"contactId\": 429"
 
-    # A background job of a shell ignores SIGINT, and so would the program.
-    default_signal=
-    ! env --default-signal=INT true 2>/dev/null || default_signal=--default-signal=INT
-    start_mock_server "$server"
-    terminal=script_with_interrupt
-    # The option is absent or one word.
-    # shellcheck disable=SC2086
-    run_on_terminal $default_signal NO_COLOR=1 -- --json 100 429
-    terminal=
-    check "Ctrl-C: exit status 130" status_is 130
-    check "Ctrl-C: progress was shown" shows "waiting 1 s"
-    check "Ctrl-C: progress is erased" ends_with_erase
-    start_mock_server "$server"
-    run_on_terminal timeout --foreground 0.5 env NO_COLOR=1 -- --json 100 429
-    check "SIGTERM: exit status 124 of timeout" status_is 124
-    check "SIGTERM: progress is erased" ends_with_erase
+    check_signals --json 100 429
 else
     echo "skipped: colour and progress, without script"
 fi
