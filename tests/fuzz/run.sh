@@ -15,7 +15,7 @@ install_packages "libclang-rt-${version%%.*}-dev"
 CC=clang cmake -S "$root" -B "$build" -DREPLYIO_FUZZ=ON -DREPLYIO_BUILD_EXAMPLES=OFF \
     -DCMAKE_C_FLAGS="-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all" \
     >/dev/null
-for target in decode problem datetime settings response; do
+for target in decode page problem datetime settings response; do
     cmake --build "$build" --target "fuzz_$target" >/dev/null
     mkdir -p "$build/$target"
     if ! "$build/tests/fuzz_$target" -max_total_time="$seconds" -print_final_stats=1 \
