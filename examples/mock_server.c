@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <netinet/in.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -32,35 +33,35 @@ static const char example_contact[] =
     " \"company\": \"Tech Solutions Inc\", \"title\": \"Senior Product Manager\",\n"
     " \"status\": \"Active\", \"subStatus\": \"None\", \"currentStep\": 2,\n"
     " \"addingDate\": \"2024-03-08T10:00:00+00:00\", \"movingDate\": null,\n"
-    " \"nextSendAfter\": \"2024-03-09T09:00:00+00:00\", \"isOptedOut\": false, \"emailAccountId\": "
-    "101,\n"
+    " \"nextSendAfter\": \"2024-03-09T09:00:00+00:00\", \"isOptedOut\": false,"
+    " \"emailAccountId\": 101,\n"
     " \"linkedInAccountId\": null, \"icpScore\": 0.85}";
 
 /* Opted out, with control characters, raw and as JSON escapes, and with unknown values. */
 static const char hostile_contact[] =
-    "\"email\": \"zoe@company.com\", \"firstName\": \"Zo\u00EB \\u001b[31m\\u202e\", \"lastName\": "
-    "\"\u6F22\u5B57\\n\\u009b\",\n"
-    " \"company\": \"\u2028\x7F\", \"title\": null, \"status\": \"Snoozed\\u0007\", \"subStatus\": "
-    "\"Bounced\", \"currentStep\": "
-    "0,\n"
-    " \"addingDate\": \"2025-10-29T10:00:00.00\", \"movingDate\": \"the day before\", "
-    "\"nextSendAfter\": null,\n"
-    " \"isOptedOut\": true, \"emailAccountId\": 7, \"linkedInAccountId\": 9007199254740993, "
-    "\"icpScore\": null}";
+    "\"email\": \"zoe@company.com\", \"firstName\": \"Zo\u00EB \\u001b[31m\\u202e\","
+    " \"lastName\": \"\u6F22\u5B57\\n\\u009b\",\n"
+    " \"company\": \"\u2028\x7F\", \"title\": null, \"status\": \"Snoozed\\u0007\","
+    " \"subStatus\": \"Bounced\", \"currentStep\": 0,\n"
+    " \"addingDate\": \"2025-10-29T10:00:00.00\", \"movingDate\": \"the day before\","
+    " \"nextSendAfter\": null,\n"
+    " \"isOptedOut\": true, \"emailAccountId\": 7, \"linkedInAccountId\": 9007199254740993,"
+    " \"icpScore\": null}";
 
 static const char nameless_contact[] =
-    "\"email\": \"info@company.com\", \"status\": \"outofoffice\", \"subStatus\": \"AutoReplied\", "
-    "\"currentStep\": 1,\n"
+    "\"email\": \"info@company.com\", \"status\": \"outofoffice\", \"subStatus\": \"AutoReplied\","
+    " \"currentStep\": 1,\n"
     " \"addingDate\": \"2024-03-08T10:00:00+00:00\", \"isOptedOut\": false}";
 
-static const char bare_contact[] = "\"status\": \"Finished\", \"currentStep\": 1, \"addingDate\": "
-                                   "\"2024-03-08T10:00:00+00:00\", \"isOptedOut\": false}";
+static const char bare_contact[] =
+    "\"status\": \"Finished\", \"currentStep\": 1,"
+    " \"addingDate\": \"2024-03-08T10:00:00+00:00\", \"isOptedOut\": false}";
 
 /* The first and the last day that a date can have, and a day that is year 0 in UTC. */
 static const char extreme_dates_contact[] =
-    "\"status\": \"Active\", \"currentStep\": 1, \"addingDate\": \"0001-01-01T00:00:00\", "
-    "\"movingDate\": \"9999-12-31T23:59:59+00:00\", "
-    "\"nextSendAfter\": \"0001-01-01T00:00:00+05:00\", \"isOptedOut\": false}";
+    "\"status\": \"Active\", \"currentStep\": 1, \"addingDate\": \"0001-01-01T00:00:00\","
+    " \"movingDate\": \"9999-12-31T23:59:59+00:00\","
+    " \"nextSendAfter\": \"0001-01-01T00:00:00+05:00\", \"isOptedOut\": false}";
 
 /* The last row is for every other id. */
 static const struct {
@@ -144,13 +145,13 @@ static void respond(const char *headers, char *response) {
                        "{\"title\": \"Not Found\", \"status\": 404}");
     } else if (contact_id == NOT_FOUND_CONTACT) {
         write_response(response, "404 Not Found\r\nX-Request-Id: 4bf92f" PROBLEM,
-                       "{\"title\": \"Not Found\", \"status\": 404, \"detail\": \"The contact is "
-                       "not in this sequence.\", "
-                       "\"code\": \"sequenceContact.notInSequence\"}");
+                       "{\"title\": \"Not Found\", \"status\": 404,"
+                       " \"detail\": \"The contact is not in this sequence.\","
+                       " \"code\": \"sequenceContact.notInSequence\"}");
     } else if (contact_id == RATE_LIMITED_CONTACT && !atomic_flag_test_and_set(&has_limited)) {
-        write_response(
-            response, "429 Too Many Requests\r\nRetry-After: 1" PROBLEM,
-            "{\"title\": \"Too Many Requests\", \"status\": 429, \"code\": \"RATE_LIMIT\"}");
+        write_response(response, "429 Too Many Requests\r\nRetry-After: 1" PROBLEM,
+                       "{\"title\": \"Too Many Requests\", \"status\": 429,"
+                       " \"code\": \"RATE_LIMIT\"}");
     } else {
         write_contact(response, sequence_id, contact_id);
     }
@@ -161,7 +162,7 @@ static void respond(const char *headers, char *response) {
 static bool send_all(int connection, const char *text) {
     size_t left = strlen(text);
     while (left > 0) {
-        const ssize_t sent = send(connection, text, left, MSG_NOSIGNAL);
+        const ssize_t sent = send(connection, text, left, 0);
         if (sent < 0) {
             return false;
         }
@@ -225,9 +226,12 @@ static int listen_on_loopback(struct sockaddr_in *address) {
     const int listener = socket(AF_INET, SOCK_STREAM, 0);
     *address =
         (struct sockaddr_in){.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    if (listener < 0 || bind(listener, (struct sockaddr *)address, size) != 0 ||
-        listen(listener, 128) != 0 ||
+    if (listener < 0) {
+        return -1;
+    }
+    if (bind(listener, (struct sockaddr *)address, size) != 0 || listen(listener, 128) != 0 ||
         getsockname(listener, (struct sockaddr *)address, &size) != 0) {
+        close(listener);
         return -1;
     }
     return listener;
@@ -237,6 +241,7 @@ int main(void) {
     static int listener; /* static: the threads use it after main returns */
     struct sockaddr_in address;
     char ignored[64];
+    signal(SIGPIPE, SIG_IGN); /* macOS has no MSG_NOSIGNAL */
     listener = listen_on_loopback(&address);
     if (listener < 0) {
         perror("mock_server");

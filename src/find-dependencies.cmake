@@ -3,7 +3,7 @@
 # library. A missing dependency ends the configuration if the package is REQUIRED; otherwise
 # replyio_FOUND becomes false.
 include(CMakeFindDependencyMacro)
-find_dependency(CURL 7.77)
+find_dependency(CURL 7.76)
 find_dependency(Threads)
 
 # Systems ship cJSON with a CMake package, with a pkg-config module, or with both. The CMake target
@@ -18,7 +18,8 @@ if(NOT TARGET replyio::cjson)
         pkg_check_modules(REPLYIO_CJSON IMPORTED_TARGET GLOBAL libcjson>=1.7.13)
         if(REPLYIO_CJSON_FOUND)
             add_library(replyio::cjson INTERFACE IMPORTED)
-            set_target_properties(replyio::cjson PROPERTIES INTERFACE_LINK_LIBRARIES PkgConfig::REPLYIO_CJSON)
+            set_target_properties(replyio::cjson PROPERTIES
+                                  INTERFACE_LINK_LIBRARIES PkgConfig::REPLYIO_CJSON)
         elseif(replyio_FIND_REQUIRED)
             message(FATAL_ERROR "libreplyio needs cJSON 1.7.13 or newer (on Debian: libcjson-dev)")
         else()

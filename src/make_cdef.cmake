@@ -8,7 +8,8 @@ set(empty_headers ${OUTPUT}.include)
 foreach(name stdbool stddef stdint)
     file(WRITE ${empty_headers}/${name}.h "")
 endforeach()
-execute_process(COMMAND ${COMPILER} -std=c11 -nostdinc -I ${empty_headers} -U__GNUC__ -E -P ${HEADER}
+execute_process(COMMAND ${COMPILER} -std=c11 -nostdinc -I ${empty_headers} -U__GNUC__ -E -P
+                        ${HEADER}
                 OUTPUT_VARIABLE declarations RESULT_VARIABLE result)
 file(REMOVE_RECURSE ${empty_headers})
 if(NOT result EQUAL 0)

@@ -1,5 +1,5 @@
 #!/bin/sh
-# run.sh: installs what the tests need, then builds and runs all tests. BUILD_DIR is the build
+# run.sh - installs what the tests need, then builds and runs all tests. BUILD_DIR is the build
 # directory. Arguments are passed to CMake.
 set -eu
 root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)

@@ -106,9 +106,13 @@ reply_result client_create(const struct transport *transport, const char *api_ke
         return error_set_no_memory(error);
     }
     set_defaults(created, transport);
-    if (!transport->prepare() || !make_own_headers(created, api_key) || !make_locks(created)) {
+    if (transport->prepare(error) == REPLY_OK &&
+        (!make_own_headers(created, api_key) || !make_locks(created))) {
+        error_set_no_memory(error);
+    }
+    if (error->result != REPLY_OK) {
         free_client(created);
-        return error_set_no_memory(error);
+        return error->result;
     }
     *client = created;
     return REPLY_OK;

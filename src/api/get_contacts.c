@@ -22,7 +22,6 @@ struct contacts {
     const char *api_key;
     reply_contact_fn on_contact;
     void *user_data;
-    bool is_delivered; /* at least one */
 };
 
 static bool has_next(const void *context) {
@@ -60,7 +59,7 @@ static enum dispatch_verdict decode(void *context, const struct dispatch_request
                   "invalid response: contact %" PRId64 " in sequence %" PRId64
                   " instead of contact %" PRId64 " in sequence %" PRId64 "; check the base URL",
                   contact->contact_id, contact->sequence_id, contact_id, contacts->sequence_id);
-        reply_sequence_contact_free(contact);
+        contact_discard(contact);
         contact = NULL;
         verdict = DISPATCH_RETIRE;
     }
@@ -72,8 +71,7 @@ static enum dispatch_verdict decode(void *context, const struct dispatch_request
 }
 
 static bool deliver(void *context, size_t index, void *result, reply_error *error) {
-    struct contacts *contacts = context;
-    contacts->is_delivered = true;
+    const struct contacts *contacts = context;
     if (result == NULL) {
         error_prefix(error, "contact %" PRId64 " in sequence %" PRId64 ": ",
                      contacts->contact_ids[index], contacts->sequence_id);
@@ -82,15 +80,16 @@ static bool deliver(void *context, size_t index, void *result, reply_error *erro
 }
 
 static void discard(void *result) {
-    reply_sequence_contact_free(result);
+    contact_discard(result);
 }
 
 static const struct dispatch_functions functions = {has_next, next, decode, deliver, discard};
 
 /* Outcome of a call for one contact. */
 struct one_contact {
-    reply_sequence_contact *contact;
-    reply_error error;
+    reply_sequence_contact **contact;
+    reply_error *error;
+    bool is_delivered;
 };
 
 static int keep_contact(size_t index, reply_result result, reply_sequence_contact *contact,
@@ -98,8 +97,9 @@ static int keep_contact(size_t index, reply_result result, reply_sequence_contac
     struct one_contact *one = user_data;
     (void)index;
     (void)result;
-    one->contact = contact;
-    one->error = *error;
+    *one->contact = contact;
+    *one->error = *error;
+    one->is_delivered = true;
     return 0;
 }
 
@@ -107,8 +107,9 @@ reply_result reply_get_sequence_contact(reply_client *client, int64_t sequence_i
                                         int64_t contact_id, reply_sequence_contact **contact,
                                         reply_error *error) {
     reply_error spare;
-    struct one_contact one = {.contact = NULL};
+    reply_error call_error;
     error = error_begin(error, &spare);
+    struct one_contact one = {.contact = contact, .error = error};
     if (contact != NULL) {
         *contact = NULL;
     }
@@ -127,11 +128,10 @@ reply_result reply_get_sequence_contact(reply_client *client, int64_t sequence_i
                                 .api_key = client->settings.api_key,
                                 .on_contact = keep_contact,
                                 .user_data = &one};
-    call_run(client, &functions, &contacts, ONE_CONTACT_TIMEOUT_MS, error);
-    if (contacts.is_delivered) {
-        *error = one.error;
+    call_run(client, &functions, &contacts, ONE_CONTACT_TIMEOUT_MS, error_begin(&call_error, NULL));
+    if (!one.is_delivered) {
+        *error = call_error; /* in a child that the log function has forked */
     }
-    *contact = one.contact;
     return error->result;
 }
 

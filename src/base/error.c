@@ -1,5 +1,4 @@
-/* error.c - the one home of reply_error: codes, sentences, first error wins. Nothing here
- * allocates. */
+/* error.c - filling of reply_error: result, message, quoting. Nothing here allocates. */
 #include "base/error.h"
 
 #include <stdarg.h>

@@ -6,6 +6,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#ifndef SOCK_CLOEXEC
+#define SOCK_CLOEXEC 0
+#endif
+
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static bool is_registered = false;
 static unsigned fork_count = 0; /* changes only in a child with one thread */
@@ -47,7 +51,7 @@ bool process_has_free_descriptors(int count) {
     int opened[8];
     int opened_count = 0;
     while (opened_count < count) {
-        const int descriptor = socket(AF_UNIX, SOCK_STREAM, 0);
+        const int descriptor = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
         if (descriptor < 0) {
             break;
         }

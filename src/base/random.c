@@ -3,6 +3,7 @@
 
 #include <sys/random.h>
 #include <time.h>
+#include <unistd.h> /* getentropy, on musl and FreeBSD */
 
 uint32_t random_bits(void) {
     uint32_t bits = 0;

@@ -9,6 +9,9 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#if defined(__APPLE__) || defined(__FreeBSD__)
+#include <xlocale.h> /* newlocale, strtod_l */
+#endif
 
 #include "base/error.h"
 #include "base/secret.h"
@@ -482,6 +485,7 @@ reply_result contact_decode_response(const char *body, size_t length, const char
                                      const char *key, reply_sequence_contact **contact,
                                      reply_error *error) {
     *contact = NULL;
+    body = length > 0 ? body : ""; /* an offset to NULL is undefined, even 0 */
     const size_t start = json_find_start(body, length);
     if (start == length || body[start] != '{') {
         return reject_body(body, length, content_type, key, error);
@@ -512,6 +516,8 @@ void reply_sequence_contact_free(reply_sequence_contact *contact) {
 }
 
 void contact_discard(reply_sequence_contact *contact) {
-    struct block *block = block_of(contact);
-    secret_free(block, block->size);
+    if (contact != NULL) {
+        struct block *block = block_of(contact);
+        secret_free(block, block->size);
+    }
 }

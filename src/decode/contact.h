@@ -19,7 +19,8 @@ reply_result contact_decode_response(const char *body, size_t length, const char
                                      const char *key, reply_sequence_contact **contact,
                                      reply_error *error);
 
-/* Frees a contact that is not delivered, overwritten: a server may repeat the key. */
+/* Frees a contact that is not delivered, which may be NULL, overwritten: a server may repeat the
+ * key. */
 void contact_discard(reply_sequence_contact *contact);
 
 #endif

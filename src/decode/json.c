@@ -280,11 +280,11 @@ static void close_containers(struct scanner *scanner, size_t level) {
 /* Scans a value with everything in it. */
 static bool scan_value(struct scanner *scanner, struct json_value *value) {
     const size_t level = scanner->depth;
-    *value = (struct json_value){.text = scanner->at};
+    *value = (struct json_value){.text = scanner->at, .is_text = true};
     do {
         const size_t depth = scanner->depth;
-        struct json_value name;
-        struct json_value inner = {0};
+        struct json_value name = {.is_text = true};
+        struct json_value inner = {.is_text = true};
         bool is_valid = start_value(scanner, depth == level ? value : &inner);
         if (is_valid && scanner->depth > depth) {
             is_valid = is_in_array(scanner) || scan_name(scanner, &name);
@@ -295,6 +295,7 @@ static bool scan_value(struct scanner *scanner, struct json_value *value) {
         if (!is_valid) {
             return false;
         }
+        value->is_text = value->is_text && inner.is_text && name.is_text;
     } while (scanner->depth > level);
     value->length = (size_t)(scanner->at - value->text);
     return true;
@@ -305,7 +306,7 @@ static bool scan_members(struct scanner *scanner, json_member_fn on_member, void
                          struct json_value *object) {
     struct json_value name;
     struct json_value value;
-    *object = (struct json_value){.text = scanner->at};
+    *object = (struct json_value){.text = scanner->at, .is_text = true};
     if (!open_container(scanner, object, JSON_OBJECT, '}') ||
         (scanner->depth > 0 && !scan_name(scanner, &name))) {
         return false;
@@ -314,6 +315,7 @@ static bool scan_members(struct scanner *scanner, json_member_fn on_member, void
         if (!scan_value(scanner, &value)) {
             return false;
         }
+        object->is_text = object->is_text && name.is_text && value.is_text;
         if (on_member != NULL) {
             on_member(&name, &value, context);
         }

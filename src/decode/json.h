@@ -21,7 +21,7 @@ struct json_value {
     const char *text;
     size_t length;
     bool has_escape; /* a string with a backslash */
-    bool is_text;    /* a string that contains neither \u0000 nor a lone surrogate */
+    bool is_text;    /* no string in it, itself included, contains \u0000 or a lone surrogate */
     bool is_integer; /* a number of digits only, with an optional minus sign */
 };
 

@@ -50,7 +50,7 @@ static void append_detail(struct problem *problem, const char *separator, const 
 
 /* Returns NULL unless the value is a string without NUL and lone surrogates. */
 static cJSON *parse_string(const struct json_value *value) {
-    return value->is_text ? locked_cjson_parse(value) : NULL;
+    return value->kind == JSON_STRING && value->is_text ? locked_cjson_parse(value) : NULL;
 }
 
 static void append_string(struct problem *problem, const struct json_value *value,
@@ -63,10 +63,11 @@ static void append_string(struct problem *problem, const struct json_value *valu
 }
 
 /* An error has a JSON Pointer and a text. The service's pages disagree on their names, so all
- * strings of an error are appended. */
+ * strings of an error are appended. cJSON would leave copies in freed memory where it stops: at a
+ * NUL or at a lone surrogate. */
 static void append_errors(struct problem *problem, const struct json_value *value,
                           const char *key) {
-    cJSON *errors = value->kind == JSON_ARRAY ? locked_cjson_parse(value) : NULL;
+    cJSON *errors = value->kind == JSON_ARRAY && value->is_text ? locked_cjson_parse(value) : NULL;
     const cJSON *entry = NULL;
     const cJSON *part = NULL;
     cJSON_ArrayForEach(entry, errors) {

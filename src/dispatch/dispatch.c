@@ -1,6 +1,7 @@
 /* dispatch.c - the one loop: starts the requests of a call, waits, retries or hands over.
- * All finished attempts are read before any is started, and what is started is sent before anything
- * is delivered, so that a limit stops all sending at once and slow callbacks delay nothing. */
+ * All finished attempts are read before any is started or delivered, and what is started is sent
+ * before anything is delivered, so that a limit stops all sending at once and slow callbacks delay
+ * nothing. */
 #include "dispatch/dispatch.h"
 
 #include <inttypes.h>
@@ -14,6 +15,10 @@
 #include "dispatch/request.h"
 #include "dispatch/response.h"
 #include "dispatch/retry.h"
+
+/* Until an outcome of a step is delivered in the next step, its slot can be freed once more: by a
+ * request that cannot be sent, or by one that ends. */
+enum { DELIVERIES_PER_SLOT = 2 };
 
 enum slot_state { SLOT_FREE, SLOT_WAITING, SLOT_IN_FLIGHT };
 
@@ -45,9 +50,9 @@ struct run {
     int32_t slot_count;
     int32_t delivery_count;
     int64_t announced_gate_ms; /* the gate whose wait has been logged */
-    bool is_stopped;           /* nothing is delivered or logged any more */
-    bool is_inherited;         /* this is a child that the host's code has forked */
-    reply_error end;           /* what ended the call; REPLY_OK until then */
+    bool is_stopped;           /* nothing is delivered any more */
+    bool is_inherited; /* a child that the host's code has forked: nothing is logged either */
+    reply_error end;   /* what ended the call; REPLY_OK until then */
 };
 
 /* ---- Sessions ---- */
@@ -60,7 +65,7 @@ static struct slot *make_slots(const struct dispatch_settings *settings, int32_t
     struct slot *slots = calloc((size_t)count, sizeof *slots + url_size);
     for (int32_t i = 0; slots != NULL && i < count; i++) {
         slots[i].url = (char *)(slots + count) + (size_t)i * url_size;
-        memcpy(slots[i].url, base_url, base_length);
+        memcpy(slots[i].url, base_url, base_length + 1);
         slots[i].request.path = slots[i].url + base_length;
     }
     return slots;
@@ -76,7 +81,8 @@ struct dispatch_session *dispatch_open(const struct transport *transport,
     session->settings = settings;
     session->slot_count = (int32_t)settings->max_concurrency;
     session->slots = make_slots(settings, session->slot_count);
-    session->deliveries = calloc(2 * (size_t)session->slot_count, sizeof *session->deliveries);
+    session->deliveries =
+        calloc(DELIVERIES_PER_SLOT * (size_t)session->slot_count, sizeof *session->deliveries);
     if (session->slots != NULL && session->deliveries != NULL) {
         session->connections = transport->open(&settings->transport, session->slot_count);
     }
@@ -112,17 +118,15 @@ static void check_fork(struct run *run) {
 }
 
 static void log_line(struct run *run, const char *line) {
-    if (!run->is_inherited) {
-        run->settings->log(line, run->settings->log_user_data);
-        check_fork(run);
-    }
+    run->settings->log(line, run->settings->log_user_data);
+    check_fork(run);
 }
 
 static void log_attempt(struct run *run, const struct slot *slot, reply_result failure,
                         int32_t http_status) {
-    char status[16];
-    char line[TRANSPORT_MAX_BASE_URL + REQUEST_PATH_SIZE + 128];
     if (run->settings->log != NULL) {
+        char status[16];
+        char line[TRANSPORT_MAX_BASE_URL + REQUEST_PATH_SIZE + 128];
         snprintf(status, sizeof status, "%" PRId32, http_status);
         snprintf(line, sizeof line, "attempt %" PRId32 " GET %s: %s in %" PRId64 " ms",
                  slot->attempt_count, slot->url + run->settings->transport.base_url.path_offset,
@@ -133,8 +137,8 @@ static void log_attempt(struct run *run, const struct slot *slot, reply_result f
 }
 
 static void log_wait(struct run *run, int64_t wait_ms, const char *reason) {
-    char line[160];
     if (run->settings->log != NULL) {
+        char line[160];
         snprintf(line, sizeof line, "wait %" PRId64 " ms: %s", wait_ms, reason);
         log_line(run, line);
     }
@@ -171,16 +175,18 @@ static void deliver_unsent(struct run *run, size_t index, const reply_error *rea
     deliver(run, index, NULL, &error);
 }
 
-static void deliver_queue(struct run *run) {
-    for (int32_t i = 0; i < run->delivery_count; i++) {
+/* Delivers the first outcomes of the queue. */
+static void deliver_queue(struct run *run, int32_t count) {
+    for (int32_t i = 0; i < count; i++) {
         struct delivery *delivery = &run->deliveries[i];
         deliver(run, delivery->index, delivery->result, &delivery->error);
     }
-    run->delivery_count = 0;
+    run->delivery_count -= count;
+    memmove(run->deliveries, run->deliveries + count,
+            (size_t)run->delivery_count * sizeof *run->deliveries);
 }
 
-/* Frees a slot whose request is done, and queues its outcome. Before the queue is delivered, a slot
- * can be freed twice: by a request that was sent, and by one that cannot be sent. */
+/* Frees a slot whose request is done, and queues its outcome. */
 static void queue(struct run *run, struct slot *slot, void *result, const reply_error *error) {
     struct delivery *delivery = &run->deliveries[run->delivery_count++];
     delivery->index = slot->request.index;
@@ -265,6 +271,9 @@ static void handle_response(struct run *run, struct slot *slot,
                             const struct transport_response *response) {
     reply_error error;
     log_attempt(run, slot, response->failure, response->http_status);
+    if (run->is_inherited) {
+        return;
+    }
     error_begin(&error, NULL);
     const struct retry_outcome outcome =
         response_read(response, slot->request.max_body_size, run->settings->api_key,
@@ -280,10 +289,9 @@ static void handle_response(struct run *run, struct slot *slot,
 static void handle_finished(struct run *run) {
     struct transport_session *connections = run->call->session->connections;
     struct transport_response response;
-    int32_t slot = run->transport->collect(connections, &response);
-    while (slot >= 0 && !run->is_inherited) {
+    int32_t slot = 0;
+    while (!run->is_inherited && (slot = run->transport->collect(connections, &response)) >= 0) {
         handle_response(run, &run->slots[slot], &response);
-        slot = run->is_inherited ? -1 : run->transport->collect(connections, &response);
     }
 }
 
@@ -328,7 +336,7 @@ static void interrupt(struct run *run) {
 
 /* Takes back what was started but not sent. Such an attempt does not count. */
 static void recall_unsent(struct run *run) {
-    for (int32_t i = 0; i < run->slot_count; i++) {
+    for (int32_t i = 0; i < run->slot_count && !run->is_inherited; i++) {
         struct slot *slot = &run->slots[i];
         if (slot->state == SLOT_IN_FLIGHT &&
             run->transport->recall(run->call->session->connections, i)) {
@@ -358,19 +366,26 @@ static void deliver_rest(struct run *run) {
     }
 }
 
-/* Ends the call if it was interrupted, or if its deadline leaves no time to send what is unsent.
- * What is in flight at the deadline ends by itself, because no attempt has a later end. */
+static bool is_idle(const struct run *run) {
+    return !has_slot(run, SLOT_WAITING) && !has_slot(run, SLOT_IN_FLIGHT);
+}
+
+/* Ends the call if it was interrupted before its last outcome, or if its deadline leaves no time to
+ * send what is unsent. What is in flight at the deadline ends by itself, because no attempt has a
+ * later end. */
 static void check_end(struct run *run, int64_t now, int64_t gate_ms, bool is_interrupted) {
     if (is_interrupted) {
-        interrupt(run);
+        if (!is_idle(run) || has_next(run)) {
+            interrupt(run);
+        }
     } else if (run->end.result == REPLY_OK && (has_next(run) || has_slot(run, SLOT_WAITING))) {
         if (now >= run->call->deadline_ms) {
             error_set(&run->end, REPLY_ERROR_TIMEOUT,
                       "call timed out; retry later or set a longer timeout");
         } else if (gate_ms >= run->call->deadline_ms) {
             error_set(&run->end, REPLY_ERROR_RATE_LIMITED,
-                      "rate limited: the service asks this client to wait for another %" PRId64
-                      " ms, longer than the call's timeout; call again after that time",
+                      "rate limited: nothing may be sent for another %" PRId64
+                      " ms, which exceeds the call's timeout; call again after that time",
                       gate_ms - now);
             run->end.retry_after_ms = gate_ms - now;
         }
@@ -429,10 +444,6 @@ static int64_t time_to_wait(const struct run *run, int64_t now, int64_t gate_ms)
     return wait_ms;
 }
 
-static bool is_idle(const struct run *run) {
-    return !has_slot(run, SLOT_WAITING) && !has_slot(run, SLOT_IN_FLIGHT);
-}
-
 /* Starts what is due, unless the call has ended or the gate is closed. */
 static void start_requests(struct run *run, int64_t now, int64_t gate_ms) {
     if (run->end.result != REPLY_OK) {
@@ -444,36 +455,44 @@ static void start_requests(struct run *run, int64_t now, int64_t gate_ms) {
     if (gate_ms <= now) {
         start_due(run, now);
     } else {
-        recall_unsent(run);
         announce_gate(run, now, gate_ms);
     }
 }
 
-/* Checks for the end of the call, starts what is due, delivers what is done or else waits for what
- * comes first, and reads it. Returns false when nothing is left to do. */
+/* Sends what was started and reads what is finished, before the host's code takes its time. Waits
+ * for what comes first only if nothing is to be delivered. */
+static void exchange(struct run *run, int64_t now, int64_t gate_ms) {
+    run->transport->wait(run->call->session->connections,
+                         run->delivery_count > 0 ? 0 : time_to_wait(run, now, gate_ms));
+    handle_finished(run);
+}
+
+/* Checks for the end of the call, starts what is due, and delivers what the step before has read.
+ * Returns false when nothing is left to do. */
 static bool step(struct run *run) {
     bool is_interrupted = false;
     const int64_t gate_ms = gate_read(run->call->gate, run->call->gate_call, &is_interrupted);
     const int64_t now = clock_now_ms();
+    if (gate_ms > now) {
+        recall_unsent(run); /* first, because the gate may open only after the call's end */
+    }
     check_end(run, now, gate_ms, is_interrupted);
     start_requests(run, now, gate_ms);
     if (run->is_stopped || (is_idle(run) && run->delivery_count == 0)) {
         return false;
     }
+    const int32_t due_count = run->delivery_count;
     if (!is_idle(run)) {
-        /* What was started is sent before the host's code takes its time. */
-        run->transport->wait(run->call->session->connections,
-                             run->delivery_count > 0 ? 0 : time_to_wait(run, now, gate_ms));
+        exchange(run, now, gate_ms);
     }
-    deliver_queue(run);
-    handle_finished(run);
-    return !run->is_stopped;
+    deliver_queue(run, due_count);
+    return !run->is_stopped && (!is_idle(run) || run->delivery_count > 0 || has_next(run));
 }
 
 /* What a stop leaves waiting is dropped, and what it leaves in flight is cancelled. */
 static void clear_slots(struct run *run) {
     cancel_in_flight(run, &run->end);
-    deliver_queue(run);
+    deliver_queue(run, run->delivery_count);
     for (int32_t i = 0; i < run->slot_count; i++) {
         run->slots[i].state = SLOT_FREE;
     }

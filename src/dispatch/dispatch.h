@@ -27,7 +27,7 @@ struct dispatch_session {
     struct transport_session *connections;
     struct dispatch_session *next; /* for a list of its owner */
     struct slot *slots;
-    struct delivery *deliveries; /* as many */
+    struct delivery *deliveries; /* room for all that can be queued at once */
     int32_t slot_count;
 };
 

@@ -32,8 +32,13 @@ bool request_is_product(const char *text) {
 bool request_is_header_name(const char *text) {
     static const char token[] =
         "!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
-    static const char *const own[] = {"X-API-Key",  "Host",           "Accept",
-                                      "User-Agent", "Content-Length", "Transfer-Encoding",
+    static const char *const own[] = {"X-API-Key",
+                                      "Host",
+                                      "Accept",
+                                      "User-Agent",
+                                      "Accept-Encoding",
+                                      "Content-Length",
+                                      "Transfer-Encoding",
                                       "Connection"};
     for (size_t i = 0; i < sizeof own / sizeof *own; i++) {
         if (strlen(text) == strlen(own[i]) &&

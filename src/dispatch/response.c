@@ -39,6 +39,8 @@ static const struct status_row {
     {500, 500, REPLY_ERROR_SERVER, true, "the service failed", "retry later"},
     {502, 504, REPLY_ERROR_SERVER, true, "the service failed", "retry later"},
     {500, 599, REPLY_ERROR_SERVER, false, "the service failed", "retry later"},
+    {304, 304, REPLY_ERROR_HTTP, false, "the response is not modified and has no contact",
+     "remove added headers such as If-None-Match"},
     {300, 399, REPLY_ERROR_HTTP, false,
      "the service redirects; redirects are not followed, because that could send the API key to "
      "another host",
@@ -78,7 +80,9 @@ static bool read_status(const struct transport_response *response, const char *k
     problem_decode(response->body, response->body_length, key, &problem);
     memcpy(error->problem_code, problem.code, sizeof error->problem_code);
     if (error->retry_after_ms >= 0) {
-        snprintf(wait, sizeof wait, " (the service asks to wait %" PRId64 " s)",
+        /* The service may have asked for more than the maximum. */
+        snprintf(wait, sizeof wait, " (the service asks to wait %s%" PRId64 " s)",
+                 error->retry_after_ms < RETRY_MAX_AFTER_MS ? "" : "at least ",
                  error->retry_after_ms / 1000);
     }
     error_set(error, row->result, "HTTP %" PRId32 ": %s%s%s%s; %s%s", response->http_status,
@@ -94,13 +98,13 @@ static void read_failure(const struct transport_response *response, size_t max_b
                                         : &failure_rows[response->failure];
     char detail[256];
     if (response->failure == REPLY_ERROR_NO_MEMORY) {
-        error_set(error, REPLY_ERROR_NO_MEMORY, "out of %s; free some and try again",
-                  response->failure_text);
+        error_set(error, REPLY_ERROR_NO_MEMORY, "out of %s; free %s and try again",
+                  response->failure_text, response->failure_text);
         return;
     }
     if (response->failure == REPLY_ERROR_RESPONSE_TOO_LARGE && response->failure_text[0] == '\0') {
         snprintf(detail, sizeof detail, "over %zu MiB, or over 256 KiB of headers",
-                 max_body_size / (1024 * 1024));
+                 max_body_size / 1024 / 1024);
     } else {
         error_quote(detail, sizeof detail, response->failure_text, strlen(response->failure_text),
                     key);

@@ -6,7 +6,11 @@
 
 #include "decode/datetime.h"
 
-enum { MAX_RETRY_AFTER_SECONDS = 86400, FIRST_BACKOFF_MS = 500, MAX_BACKOFF_MS = 8000 };
+enum {
+    MAX_RETRY_AFTER_SECONDS = RETRY_MAX_AFTER_MS / 1000,
+    FIRST_BACKOFF_MS = 500,
+    MAX_BACKOFF_MS = 8000
+};
 
 /* Parses text that consists of digits, of any number. Returns -1 for other text. The result is
  * exact up to the maximum, and above it if the number is. */

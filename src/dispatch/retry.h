@@ -5,6 +5,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+enum { RETRY_MAX_AFTER_MS = 86400000 };
+
 /* Parses a Retry-After header. Returns the wait that it asks for, in milliseconds, at most a day;
  * -1 if it is absent or not usable. A date is measured against the response's Date header, or
  * against host_unix_seconds if there is none. Both texts may be NULL. */

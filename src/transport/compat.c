@@ -1,59 +1,96 @@
 /* compat.c - everything that differs between versions of libcurl.
  *
- * versions         symptom                                remedy, until the versions are dropped
+ * When a version is dropped, its rows go, and what they name as the remedy.
+ *
+ * versions         symptom                                remedy
  * ---------------  -------------------------------------  ---------------------------------------
- * 7.83.0 - 8.1.0   a handle keeps a pointer to the freed  compat_can_reuse_handle: each transfer
- *                  last header of its last response and   has a handle of its own; connections
- *                  follows it if the next response        live in the multi handle and are reused
- *                  begins with a folded header
- * before 8.6.0     a header line of over 100 kB is        transfer.c: errno tells the two apart
- *                  reported as out of memory
- * from 8.6.0 on    the same is CURLE_TOO_LARGE            compat_is_too_large
- * from 7.87.0 on   a dead name server delays the end of   compat_configure: CURLOPT_QUICK_EXIT
- *                  a transfer; before, nothing helps
+ * before 7.76.0    not supported                          #error, compat_prepare
+ * before 7.77.0    no CURLE_SSL_CLIENTCERT                COMPAT_SSL_CLIENTCERT
+ * before 7.81.0    no CURLUE_BAD_LOGIN                    COMPAT_URL_BAD_LOGIN
+ * before 7.87.0    OpenSSL raises SIGPIPE when it writes  compat_block_sigpipe
+ *                  to a broken connection
+ * before 7.87.0    a name lookup in progress delays the   none: the header says so
+ *                  end of its transfer
+ * from 7.87.0 on   the same, for a dead name server       compat_configure: CURLOPT_QUICK_EXIT
+ * from 8.20.0 on   the same, for lookups in threads of    compat_configure_multi:
+ *                  the multi handle                       CURLMOPT_QUICK_EXIT
  * before 8.0.0     unread bytes on an idle HTTP/1         compat_reads_unread_bytes: transfer.c
  *                  connection are taken for the next      looks before it sends, and takes another
  *                  response                               connection
+ * 7.84.0 - 8.0.1   a handle keeps a pointer to the freed  compat_can_reuse_handle: each transfer
+ *                  last header of its last response and   has a handle of its own; connections
+ *                  follows it if the next response        live in the multi handle and are reused
+ *                  begins with a folded header
  * before 8.1.0     several in flight, an HTTP/2 response  compat_configure: a CURLOPT_BUFFERSIZE
  *                  whose headers do not fit into the      of 96 kB, the most with which an endless
  *                  buffer (16 kB) is garbled or lost      line is still told from garbage
+ * before 8.3.0     a proxy's endless headers never leave  transfer.c: on_progress ends a transfer
+ *                  curl_multi_perform                     whose time is over
+ * 8.4.0 - 8.6.0    a plain request of over 128 KiB is     compat_configure: a larger
+ *                  never sent completely                  CURLOPT_UPLOAD_BUFFERSIZE
+ * before 8.6.0     a header line of over 100 kB is        compat_is_too_large: errno tells the two
+ *                  reported as out of memory              apart
+ * from 8.6.0 on    the same is CURLE_TOO_LARGE            compat_is_too_large
  */
 #include "transport/compat.h"
 
+#include <pthread.h>
+
+#include "base/error.h"
 #include "base/process.h"
+
+#if LIBCURL_VERSION_NUM < 0x074C00
+#error "libreplyio needs libcurl 7.76.0 or newer"
+#endif
+
+enum {
+    MIN_VERSION = 0x074C00, /* 7.76.0 */
+    OPTION_QUICK_EXIT = CURLOPTTYPE_LONG + 322,
+    OPTION_MULTI_QUICK_EXIT = CURLOPTTYPE_LONG + 21,
+    CODE_TOO_LARGE = 100,
+    /* Less than the 100 kB of a header line at which libcurl gives up, so that it sees before
+     * whether the line begins like HTTP. */
+    RECEIVE_BUFFER_SIZE = 96 * 1024,
+    MAX_SAFE_REQUEST = 64 * 1024,
+    MAX_UPLOAD_BUFFER = 2 * 1024 * 1024
+};
 
 /* Asking libcurl for its version writes to memory that all threads share. */
 static const curl_version_info_data *libcurl;
 
+static bool is_between(unsigned first, unsigned end) {
+    return libcurl->version_num >= first && libcurl->version_num < end;
+}
+
+/* ---- The process ---- */
+
 /* A failure is retried by the next client. A success is never undone, because other users of
  * libcurl in the process may rely on it. */
-bool compat_prepare(void) {
+static bool initialise(void) {
     if (!process_lock()) {
         return false;
     }
     if (libcurl == NULL && curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK) {
         libcurl = curl_version_info(CURLVERSION_NOW);
     }
-    const bool is_prepared = libcurl != NULL;
+    const bool is_initialised = libcurl != NULL;
     process_unlock();
-    return is_prepared;
+    return is_initialised;
+}
+
+reply_result compat_prepare(reply_error *error) {
+    if (!initialise()) {
+        return error_set_no_memory(error);
+    }
+    if (libcurl->version_num < MIN_VERSION) {
+        return error_set(error, REPLY_ERROR_INVALID_ARGUMENT,
+                         "invalid libcurl: version %s; use 7.76.0 or newer", libcurl->version);
+    }
+    return REPLY_OK;
 }
 
 const char *compat_version(void) {
     return libcurl->version;
-}
-
-bool compat_can_reuse_handle(void) {
-    return libcurl->version_num < 0x075300 || libcurl->version_num > 0x080100;
-}
-
-bool compat_is_too_large(CURLcode code) {
-#if LIBCURL_VERSION_NUM >= 0x080600
-    return code == CURLE_TOO_LARGE;
-#else
-    (void)code;
-    return false;
-#endif
 }
 
 bool compat_has_gzip(void) {
@@ -64,24 +101,82 @@ bool compat_has_tls(void) {
     return (libcurl->features & CURL_VERSION_SSL) != 0;
 }
 
-bool compat_reads_unread_bytes(void) {
-    return libcurl->version_num < 0x080000;
+/* ---- SIGPIPE ---- */
+
+static void make_sigpipe_set(sigset_t *set) {
+    sigemptyset(set);
+    sigaddset(set, SIGPIPE);
 }
 
-/* Less than the 100 kB of a header line at which libcurl gives up, so that it sees before whether
- * the line begins like HTTP. */
-enum { RECEIVE_BUFFER_SIZE = 96 * 1024 };
+static bool is_sigpipe_pending(void) {
+    sigset_t pending;
+    sigemptyset(&pending);
+    sigpending(&pending);
+    return sigismember(&pending, SIGPIPE) == 1;
+}
 
-CURLcode compat_configure(CURL *easy) {
+void compat_block_sigpipe(struct compat_signals *signals) {
+    sigset_t sigpipe;
+    signals->is_blocked = is_between(0, 0x075700);
+    if (signals->is_blocked) {
+        make_sigpipe_set(&sigpipe);
+        signals->was_pending = is_sigpipe_pending();
+        pthread_sigmask(SIG_BLOCK, &sigpipe, &signals->mask);
+    }
+}
+
+/* A SIGPIPE that was pending before stays pending. */
+void compat_restore_sigpipe(const struct compat_signals *signals) {
+    sigset_t sigpipe;
+    int number = 0;
+    if (signals->is_blocked) {
+        make_sigpipe_set(&sigpipe);
+        if (!signals->was_pending && is_sigpipe_pending()) {
+            sigwait(&sigpipe, &number);
+        }
+        pthread_sigmask(SIG_SETMASK, &signals->mask, NULL);
+    }
+}
+
+/* ---- Handles and connections ---- */
+
+bool compat_can_reuse_handle(void) {
+    return !is_between(0x075400, 0x080100);
+}
+
+bool compat_reads_unread_bytes(void) {
+    return is_between(0, 0x080000);
+}
+
+bool compat_is_too_large(CURLcode code, bool *is_exact) {
+    *is_exact = !is_between(0, 0x080600);
+    return *is_exact ? (int)code == CODE_TOO_LARGE : code == CURLE_OUT_OF_MEMORY;
+}
+
+/* ---- Options ---- */
+
+/* Accepts that libcurl was built without an option. */
+static CURLcode set_long(CURL *easy, CURLoption option, long value) {
+    const CURLcode code = curl_easy_setopt(easy, option, value);
+    return code == CURLE_UNKNOWN_OPTION || code == CURLE_NOT_BUILT_IN ? CURLE_OK : code;
+}
+
+CURLcode compat_configure(CURL *easy, size_t request_size, bool is_https) {
     CURLcode code = CURLE_OK;
-    if (libcurl->version_num < 0x080100) {
-        code = curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, (long)RECEIVE_BUFFER_SIZE);
+    if (!is_between(0, 0x075700)) {
+        code = set_long(easy, (CURLoption)OPTION_QUICK_EXIT, 1);
     }
-#if LIBCURL_VERSION_NUM >= 0x075700
-    if (code == CURLE_OK) {
-        code = curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
-        code = code == CURLE_UNKNOWN_OPTION || code == CURLE_NOT_BUILT_IN ? CURLE_OK : code;
+    if (code == CURLE_OK && is_between(0, 0x080100) && is_https) {
+        code = set_long(easy, CURLOPT_BUFFERSIZE, RECEIVE_BUFFER_SIZE);
     }
-#endif
+    if (code == CURLE_OK && is_between(0x080400, 0x080700) && request_size > MAX_SAFE_REQUEST) {
+        code = set_long(easy, CURLOPT_UPLOAD_BUFFERSIZE, MAX_UPLOAD_BUFFER);
+    }
     return code;
+}
+
+void compat_configure_multi(CURLM *multi) {
+    if (!is_between(0, 0x081400)) {
+        curl_multi_setopt(multi, (CURLMoption)OPTION_MULTI_QUICK_EXIT, 1L);
+    }
 }

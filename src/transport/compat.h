@@ -1,33 +1,56 @@
-/* compat.h - everything that differs between versions of libcurl. */
+/* compat.h - everything that differs between versions of libcurl. The version at run time decides.
+ */
 #ifndef REPLYIO_COMPAT_H
 #define REPLYIO_COMPAT_H
 
+#include <signal.h>
 #include <stdbool.h>
+#include <stddef.h>
 
 #include <curl/curl.h>
 
-/* Initialises libcurl once in the process. Any thread may call it any number of times. Returns
- * false if out of memory. */
-bool compat_prepare(void);
+#include "replyio.h"
+
+/* Codes that the headers of old versions do not have. */
+enum {
+    COMPAT_SSL_CLIENTCERT = 98, /* CURLE_SSL_CLIENTCERT, 7.77.0 */
+    COMPAT_URL_BAD_LOGIN = 23   /* CURLUE_BAD_LOGIN, 7.81.0 */
+};
+
+/* Initialises libcurl once in the process. Any thread may call it any number of times. Errors:
+ * NO_MEMORY, and INVALID_ARGUMENT if libcurl is too old. */
+reply_result compat_prepare(reply_error *error);
 
 /* Returns the version of libcurl at run time. compat_prepare must have succeeded. */
 const char *compat_version(void);
-
-/* Returns true if a handle may serve more than one transfer. */
-bool compat_can_reuse_handle(void);
-
-/* Returns true if the code is the one with which newer versions report a header line that is too
- * long. Older ones report CURLE_OUT_OF_MEMORY. */
-bool compat_is_too_large(CURLcode code);
 
 /* Returns true if libcurl can read gzip; if it has TLS. */
 bool compat_has_gzip(void);
 bool compat_has_tls(void);
 
+/* Returns true if a handle may serve more than one transfer. */
+bool compat_can_reuse_handle(void);
+
 /* Returns true if libcurl takes unread bytes on an idle HTTP/1 connection for the next response. */
 bool compat_reads_unread_bytes(void);
 
-/* Sets the options that only some versions have. */
-CURLcode compat_configure(CURL *easy);
+/* Returns true if the code can mean a header line that is too long. is_exact is false if the code
+ * also means out of memory. */
+bool compat_is_too_large(CURLcode code, bool *is_exact);
+
+/* Sets the options that only some versions need or have. request_size is that of the headers to
+ * send, in bytes. */
+CURLcode compat_configure(CURL *easy, size_t request_size, bool is_https);
+void compat_configure_multi(CURLM *multi);
+
+/* Keeps SIGPIPE from the calling thread while libcurl writes, if libcurl lets it be raised. The
+ * calls come in pairs. */
+struct compat_signals {
+    bool is_blocked;
+    bool was_pending;
+    sigset_t mask;
+};
+void compat_block_sigpipe(struct compat_signals *signals);
+void compat_restore_sigpipe(const struct compat_signals *signals);
 
 #endif

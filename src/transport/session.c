@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 #include <curl/curl.h>
@@ -37,6 +38,14 @@ static struct curl_slist *list_headers(const struct transport_settings *settings
     return list;
 }
 
+static size_t sum_header_sizes(const struct transport_settings *settings) {
+    size_t size = 0;
+    for (size_t i = 0; i < settings->header_count; i++) {
+        size += strlen(settings->headers[i]);
+    }
+    return size;
+}
+
 static void free_session(struct transport_session *session) {
     for (int32_t i = 0; i < session->slot_count; i++) {
         transfer_free_buffers(&session->transfers[i]);
@@ -56,6 +65,8 @@ static struct transport_session *open_session(const struct transport_settings *s
     session->slot_count = slot_count;
     session->group.settings = settings;
     session->group.headers = list_headers(settings);
+    session->group.header_size = sum_header_sizes(settings);
+    session->group.is_https = strncmp(settings->base_url.text, "https:", strlen("https:")) == 0;
     for (int32_t i = 0; i < slot_count; i++) {
         session->transfers[i].group = &session->group;
     }
@@ -68,6 +79,7 @@ static struct transport_session *open_session(const struct transport_settings *s
         return NULL;
     }
     curl_multi_setopt(session->multi, CURLMOPT_MAXCONNECTS, (long)slot_count);
+    compat_configure_multi(session->multi);
     return session;
 }
 
@@ -91,9 +103,9 @@ static void wake(struct transport_session *session) {
 
 /* ---- Connections ---- */
 
-static bool has_user(const struct transport_session *session, const struct connection *connection) {
+static bool has_user(struct transport_session *session, const struct connection *connection) {
     for (int32_t i = 0; i < session->slot_count; i++) {
-        const struct transfer *transfer = &session->transfers[i];
+        struct transfer *transfer = &session->transfers[i];
         if (transfer->is_added && transfer_local_port(transfer) == connection->local_port) {
             return true;
         }
@@ -111,7 +123,7 @@ static void shut_down_retired(struct transport_session *session) {
     }
 }
 
-static void retire_connection(struct transport_session *session, const struct transfer *transfer) {
+static void retire_connection(struct transport_session *session, struct transfer *transfer) {
     struct connection *connection =
         connection_find(session->group.connections, transfer_local_port(transfer));
     if (connection != NULL && connection->state == CONNECTION_GOOD) {
@@ -142,7 +154,7 @@ static bool has_retired(const struct transport_session *session) {
 static void add(const struct transport_session *session, struct transfer *transfer) {
     const bool is_fresh = has_retired(session);
     CURLcode code = transfer_set_connection(
-        transfer, transfer->is_https && !session->is_broken && !is_fresh, is_fresh);
+        transfer, session->group.is_https && !session->is_broken && !is_fresh, is_fresh);
     if (code == CURLE_OK) {
         const CURLMcode multi_code = curl_multi_add_handle(session->multi, transfer->easy);
         code = multi_code == CURLM_OK              ? CURLE_OK
@@ -428,6 +440,46 @@ static void wait_for_transfer(struct transport_session *session, int64_t timeout
     pause_timers(session);
 }
 
+/* ---- The table: what may write to a connection, without SIGPIPE ---- */
+
+static void wait_quietly(struct transport_session *session, int64_t timeout_ms) {
+    struct compat_signals signals;
+    compat_block_sigpipe(&signals);
+    wait_for_transfer(session, timeout_ms);
+    compat_restore_sigpipe(&signals);
+}
+
+static int32_t collect_quietly(struct transport_session *session,
+                               struct transport_response *response) {
+    struct compat_signals signals;
+    compat_block_sigpipe(&signals);
+    const int32_t slot = collect(session, response);
+    compat_restore_sigpipe(&signals);
+    return slot;
+}
+
+static bool recall_quietly(struct transport_session *session, int32_t slot) {
+    struct compat_signals signals;
+    compat_block_sigpipe(&signals);
+    const bool is_recalled = recall(session, slot);
+    compat_restore_sigpipe(&signals);
+    return is_recalled;
+}
+
+static void cancel_quietly(struct transport_session *session, int32_t slot) {
+    struct compat_signals signals;
+    compat_block_sigpipe(&signals);
+    cancel(session, slot);
+    compat_restore_sigpipe(&signals);
+}
+
+static void close_quietly(struct transport_session *session, bool is_inherited) {
+    struct compat_signals signals;
+    compat_block_sigpipe(&signals);
+    close_session(session, is_inherited);
+    compat_restore_sigpipe(&signals);
+}
+
 const struct transport transport_libcurl = {
     .prepare = compat_prepare,
     .version = compat_version,
@@ -435,12 +487,12 @@ const struct transport transport_libcurl = {
     .check_proxy = url_check_proxy,
     .open = open_session,
     .start = start,
-    .wait = wait_for_transfer,
-    .collect = collect,
-    .recall = recall,
-    .cancel = cancel,
+    .wait = wait_quietly,
+    .collect = collect_quietly,
+    .recall = recall_quietly,
+    .cancel = cancel_quietly,
     .retire = retire,
     .wake = wake,
     .is_reusable = is_reusable,
-    .close = close_session,
+    .close = close_quietly,
 };

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/process.h"
 #include "base/secret.h"
 #include "base/text.h"
@@ -96,12 +97,17 @@ static bool announces_too_much(const struct transfer *transfer) {
            strtoll(length, NULL, 10) > (long long)transfer->max_body_size;
 }
 
-/* Reads the status when the headers are complete. Another response follows a 1xx. */
-static void end_headers(struct transfer *transfer) {
+/* Leaves the status 0 for a 1xx, which another response follows. */
+static void read_status(struct transfer *transfer) {
     long status = 0;
     curl_easy_getinfo(transfer->easy, CURLINFO_RESPONSE_CODE, &status);
-    if (status >= 200) {
-        transfer->http_status = (int32_t)status;
+    transfer->http_status = status >= 200 ? (int32_t)status : 0;
+}
+
+static void end_headers(struct transfer *transfer) {
+    read_status(transfer);
+    const int32_t status = transfer->http_status;
+    if (status != 0) {
         transfer->is_too_large = status == 200 && announces_too_much(transfer);
         transfer->holds_others = status == 401 || status == 429;
         transfer->group->hold_count += transfer->holds_others ? 1 : 0;
@@ -154,30 +160,40 @@ static size_t on_body(char *bytes, size_t size, size_t count, void *context) {
 
 /* ---- Sending ---- */
 
+/* Sets an option of a handle unless it is set already. */
+static CURLcode set_flag(CURL *easy, CURLoption option, bool *is_set, bool value) {
+    if (*is_set == value) {
+        return CURLE_OK;
+    }
+    *is_set = value;
+    return curl_easy_setopt(easy, option, value ? 1L : 0L);
+}
+
 bool transfer_is_sent(struct transfer *transfer) {
     long size = 0;
     curl_off_t sent_after = 0;
-    if (!transfer->is_sent && transfer->is_added) {
-        /* The size counts a proxy's CONNECT. Since 8.23 the time is set at the end of a transfer
-         * that has never been sent. */
-        curl_easy_getinfo(transfer->easy, CURLINFO_REQUEST_SIZE, &size);
-        curl_easy_getinfo(transfer->easy, CURLINFO_PRETRANSFER_TIME_T, &sent_after);
-        transfer->is_sent = size > 0 && (sent_after > 0 || !transfer->is_proxied);
+    if (transfer->is_sent || !transfer->is_added) {
+        return transfer->is_sent;
     }
+    curl_easy_getinfo(transfer->easy, CURLINFO_REQUEST_SIZE, &size);
+    if (size > 0 && transfer->is_proxied) {
+        /* The size counts the CONNECT, too. */
+        curl_easy_getinfo(transfer->easy, CURLINFO_PRETRANSFER_TIME_T, &sent_after);
+    }
+    transfer->is_sent = size > 0 && (sent_after > 0 || !transfer->is_proxied);
     return transfer->is_sent;
 }
 
-long transfer_local_port(const struct transfer *transfer) {
-    long port = transfer->local_port;
-    if (transfer->is_added) {
-        curl_easy_getinfo(transfer->easy, CURLINFO_LOCAL_PORT, &port);
+long transfer_local_port(struct transfer *transfer) {
+    if (transfer->local_port <= 0 && transfer->is_added) {
+        curl_easy_getinfo(transfer->easy, CURLINFO_LOCAL_PORT, &transfer->local_port);
     }
-    return port;
+    return transfer->local_port;
 }
 
 /* Returns true if the transfer is about to be sent on a reused HTTP/1 connection on which something
  * has arrived: those bytes cannot be its response. */
-static bool is_stale(const struct transfer *transfer) {
+static bool is_stale(struct transfer *transfer) {
     long connect_count = 0;
     if (!compat_reads_unread_bytes()) {
         return false;
@@ -188,6 +204,13 @@ static bool is_stale(const struct transfer *transfer) {
             ? connection_find(transfer->group->connections, transfer_local_port(transfer))
             : NULL;
     return connection != NULL && connection->is_http1 && connection_has_unread(connection);
+}
+
+/* Returns true if the time is over while a proxy is responding to CONNECT. Before 8.3.0 libcurl
+ * reads a proxy's endless headers in one go. */
+static bool is_overdue_at_proxy(struct transfer *transfer) {
+    return transfer->is_proxied && !transfer_is_sent(transfer) &&
+           timer_left_ms(&transfer->timer, clock_now_ms()) <= 0;
 }
 
 /* libcurl keeps only the first error of a transfer, and counts what fails while it closes another
@@ -213,14 +236,17 @@ static int on_progress(void *context, curl_off_t unused_1, curl_off_t unused_2, 
     (void)unused_4;
     transfer->last_errno = errno;
     note_connection(transfer);
+    if (transfer->is_sent && transfer->error_text[0] == '\0') {
+        return 0;
+    }
     if (transfer->hold == TRANSFER_GOES_ON && transfer->error_text[0] != '\0') {
-        curl_easy_setopt(transfer->easy, CURLOPT_FORBID_REUSE, 1L);
+        set_flag(transfer->easy, CURLOPT_FORBID_REUSE, &transfer->is_forbid_set, true);
     } else if (transfer->hold == TRANSFER_GOES_ON && !transfer_is_sent(transfer)) {
         transfer->hold = transfer->group->hold_count > 0 ? TRANSFER_IS_HELD
                          : is_stale(transfer)            ? TRANSFER_IS_STALE
                                                          : TRANSFER_GOES_ON;
     }
-    return transfer->hold == TRANSFER_GOES_ON ? 0 : 1;
+    return transfer->hold == TRANSFER_GOES_ON && !is_overdue_at_proxy(transfer) ? 0 : 1;
 }
 
 static curl_socket_t on_open_socket(void *context, curlsocktype unused,
@@ -240,6 +266,8 @@ static CURLcode accept_missing(CURLcode code) {
 }
 
 #define SET(option, value) code = code != CURLE_OK ? code : curl_easy_setopt(easy, option, value)
+#define SET_FLAG(option, is_set, value)                                                            \
+    code = code != CURLE_OK ? code : set_flag(easy, option, &transfer->is_set, value)
 #define SET_IF_KNOWN(option, value)                                                                \
     code = code != CURLE_OK ? code : accept_missing(curl_easy_setopt(easy, option, value))
 
@@ -269,12 +297,14 @@ static CURLcode set_proxy(CURL *easy, const struct transport_settings *settings)
 /* Sets what is the same for all transfers of a slot. */
 static CURLcode set_options(CURL *easy, struct transfer *transfer) {
     const struct transport_settings *settings = transfer->group->settings;
-    CURLcode code = compat_configure(easy);
+    CURLcode code = compat_configure(easy, transfer->group->header_size, transfer->group->is_https);
     SET(CURLOPT_NOSIGNAL, 1L);
     SET(CURLOPT_HTTPHEADER, transfer->group->headers);
     SET(CURLOPT_HEADEROPT, (long)CURLHEADER_SEPARATE);
     SET(CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
-    SET(CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+    if (compat_has_tls()) {
+        SET(CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+    }
     SET_IF_KNOWN(CURLOPT_PROXY_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
     SET_IF_KNOWN(CURLOPT_ACCEPT_ENCODING, compat_has_gzip() ? "gzip" : NULL);
     SET(CURLOPT_HEADERFUNCTION, on_header);
@@ -310,6 +340,11 @@ static CURLcode ensure_handle(struct transfer *transfer) {
         return code;
     }
     transfer->easy = easy;
+    transfer->is_pipewait_set = false;
+    transfer->is_fresh_set = false;
+    transfer->is_forbid_set = false;
+    transfer->is_timeout_extended = true;
+    transfer->has_connection = false;
     return CURLE_OK;
 }
 
@@ -329,10 +364,12 @@ static bool may_use_proxy(const struct transport_settings *settings) {
 }
 
 CURLcode transfer_configure(struct transfer *transfer, const char *url) {
+    transfer->is_proxied = may_use_proxy(transfer->group->settings);
+    if (transfer->group->is_https && !compat_has_tls()) {
+        return CURLE_UNSUPPORTED_PROTOCOL;
+    }
     CURLcode code = ensure_handle(transfer);
     CURL *easy = transfer->easy;
-    transfer->is_https = strncmp(url, "https:", strlen("https:")) == 0;
-    transfer->is_proxied = may_use_proxy(transfer->group->settings);
     SET(CURLOPT_URL, url);
     return code;
 }
@@ -340,20 +377,27 @@ CURLcode transfer_configure(struct transfer *transfer, const char *url) {
 CURLcode transfer_set_connection(struct transfer *transfer, bool can_wait, bool is_fresh) {
     CURL *easy = transfer->easy;
     CURLcode code = CURLE_OK;
+    if (transfer->has_connection) {
+        SET(CURLOPT_ERRORBUFFER, NULL);
+    }
+    if (transfer->is_timeout_extended) {
+        SET(CURLOPT_CONNECTTIMEOUT_MS, (long)transfer->group->settings->connect_timeout_ms);
+    }
+    transfer->has_connection = false;
+    transfer->is_timeout_extended = false;
     transfer->can_wait = can_wait;
     transfer->hold = TRANSFER_GOES_ON;
-    transfer->has_connection = false;
+    transfer->local_port = 0;
     transfer->error_text[0] = '\0';
-    SET(CURLOPT_ERRORBUFFER, NULL);
-    SET(CURLOPT_FORBID_REUSE, 0L);
-    SET(CURLOPT_PIPEWAIT, can_wait ? 1L : 0L);
-    SET(CURLOPT_FRESH_CONNECT, is_fresh ? 1L : 0L);
-    SET(CURLOPT_CONNECTTIMEOUT_MS, (long)transfer->group->settings->connect_timeout_ms);
+    SET_FLAG(CURLOPT_FORBID_REUSE, is_forbid_set, false);
+    SET_FLAG(CURLOPT_PIPEWAIT, is_pipewait_set, can_wait);
+    SET_FLAG(CURLOPT_FRESH_CONNECT, is_fresh_set, is_fresh);
     return code;
 }
 
 void transfer_extend_connect(struct transfer *transfer) {
     const int64_t timeout_ms = transfer->connect_timer.ends_ms - transfer->connect_started_ms;
+    transfer->is_timeout_extended = true;
     curl_easy_setopt(transfer->easy, CURLOPT_CONNECTTIMEOUT_MS,
                      timeout_ms < LONG_MAX ? (long)timeout_ms : LONG_MAX);
 }
@@ -397,7 +441,7 @@ int64_t transfer_left_ms(struct transfer *transfer, int64_t now_ms) {
 /* ---- Outcome ---- */
 
 static reply_result result_of(const struct transfer *transfer, CURLcode code) {
-    switch (code) {
+    switch ((int)code) {
     case CURLE_OUT_OF_MEMORY:
         return REPLY_ERROR_NO_MEMORY;
     case CURLE_OPERATION_TIMEDOUT:
@@ -420,26 +464,25 @@ static reply_result result_of(const struct transfer *transfer, CURLcode code) {
     case CURLE_SSL_ISSUER_ERROR:
     case CURLE_SSL_PINNEDPUBKEYNOTMATCH:
     case CURLE_SSL_INVALIDCERTSTATUS:
-    case CURLE_SSL_CLIENTCERT:
+    case COMPAT_SSL_CLIENTCERT:
         return REPLY_ERROR_TLS;
     default:
         return REPLY_ERROR_NETWORK;
     }
 }
 
-/* Older versions of libcurl report a header line of over 100 kB as out of memory. If an allocation
- * really failed, errno says so. */
-static bool is_header_too_large(const struct transfer *transfer, CURLcode code) {
+/* Returns true if a header line of the response was too long for libcurl. If its code also means
+ * out of memory, errno says so; a code from before any response is about a proxy's headers. */
+static bool is_header_too_large(struct transfer *transfer, CURLcode code) {
     curl_off_t responded_after = 0;
-    if (compat_is_too_large(code)) {
-        return true;
-    }
-    if (code != CURLE_OUT_OF_MEMORY || transfer->start_failure != CURLE_OK ||
-        transfer->last_errno == ENOMEM) {
+    bool is_exact = false;
+    if (!compat_is_too_large(code, &is_exact) || transfer->start_failure != CURLE_OK ||
+        !transfer_is_sent(transfer)) {
         return false;
     }
     curl_easy_getinfo(transfer->easy, CURLINFO_STARTTRANSFER_TIME_T, &responded_after);
-    return transfer->http_status == 0 && responded_after > 0;
+    return is_exact ||
+           (transfer->last_errno != ENOMEM && transfer->http_status == 0 && responded_after > 0);
 }
 
 void transfer_describe_failure(struct transport_response *response, reply_result failure,
@@ -474,12 +517,21 @@ static const char *failure_text(struct transfer *transfer, CURLcode code) {
     return transfer->error_text;
 }
 
-/* Returns true if the failure may not happen again. A proxy's 4xx would be the same for a retry,
- * which could lock an account by sending a wrong password again. */
-static bool is_transient(const struct transfer *transfer, CURLcode code, reply_result result) {
+/* Returns true if an HTTP proxy has rejected the tunnel, or a SOCKS proxy the login. */
+static bool is_rejected_by_proxy(const struct transfer *transfer) {
     const long status = proxy_status(transfer);
+    long socks_error = CURLPX_OK;
+    if (transfer->is_proxied && transfer->easy != NULL) {
+        curl_easy_getinfo(transfer->easy, CURLINFO_PROXY_ERROR, &socks_error);
+    }
+    return (status >= 400 && status <= 499) || socks_error == CURLPX_USER_REJECTED;
+}
+
+/* Returns true if the failure may not happen again. A proxy would reject a retry, too, which could
+ * lock an account by sending a wrong password again. */
+static bool is_transient(const struct transfer *transfer, CURLcode code, reply_result result) {
     return result == REPLY_ERROR_TIMEOUT || code == CURLE_SSL_CONNECT_ERROR ||
-           (result == REPLY_ERROR_NETWORK && (status < 400 || status > 499));
+           (result == REPLY_ERROR_NETWORK && !is_rejected_by_proxy(transfer));
 }
 
 /* By the time libcurl reports a failure it has closed some descriptors again. */
@@ -528,6 +580,9 @@ static void describe_response(const struct transfer *transfer,
  * other than 200 decides whatever happened to the body. */
 void transfer_describe(struct transfer *transfer, CURLcode code,
                        struct transport_response *response) {
+    if (code == CURLE_BAD_CONTENT_ENCODING) {
+        read_status(transfer); /* libcurl may reject a coding before the end of the headers */
+    }
     const bool is_status_decisive = transfer->http_status != 0 && transfer->http_status != 200;
     if (transfer->is_out_of_memory) {
         transfer_describe_failure(response, REPLY_ERROR_NO_MEMORY, CURLE_OK, "memory");
@@ -547,9 +602,8 @@ void transfer_describe(struct transfer *transfer, CURLcode code,
 
 void transfer_note_connection(struct transfer *transfer) {
     long version = 0;
-    transfer->local_port = transfer_local_port(transfer);
     struct connection *connection =
-        connection_find(transfer->group->connections, transfer->local_port);
+        connection_find(transfer->group->connections, transfer_local_port(transfer));
     if (connection != NULL && !connection->is_http1) {
         curl_easy_getinfo(transfer->easy, CURLINFO_HTTP_VERSION, &version);
         connection->is_http1 = version == CURL_HTTP_VERSION_1_0 || version == CURL_HTTP_VERSION_1_1;

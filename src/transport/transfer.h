@@ -34,6 +34,8 @@ enum header {
 struct transfer_group {
     const struct transport_settings *settings;
     struct curl_slist *headers; /* over the settings' lines, not copies: they hold the key */
+    size_t header_size;         /* of all lines, in bytes */
+    bool is_https;
     struct connection *connections;
     uint64_t arrival_count; /* of pieces of responses */
     int32_t hold_count;     /* transfers in flight whose response stops the sending of others */
@@ -49,9 +51,10 @@ enum transfer_hold {
 struct transfer {
     struct transfer_group *group;
     CURL *easy; /* NULL: the slot has no handle at present */
+    /* Options of the handle that differ between transfers: setting one costs time. */
+    bool is_pipewait_set, is_fresh_set, is_forbid_set, is_timeout_extended;
     bool is_in_flight;
-    bool is_added; /* libcurl has it */
-    bool is_https;
+    bool is_added;       /* libcurl has it */
     bool is_proxied;     /* it may use a proxy */
     bool can_wait;       /* it may wait for a connection that another transfer opens */
     bool has_connection; /* at present */
@@ -62,7 +65,7 @@ struct transfer {
     struct timer connect_timer;
     int64_t connect_started_ms;
     uint64_t arrival_count; /* the group's when the transfer started */
-    long local_port;        /* of its connection, once the transfer is over */
+    long local_port;        /* of its connection, as far as was seen; transfer_local_port looks */
     CURLcode start_failure; /* CURLE_OK: libcurl has accepted the transfer */
     char error_text[CURL_ERROR_SIZE];
     size_t max_body_size;
@@ -101,7 +104,7 @@ bool transfer_is_waiting(struct transfer *transfer);
 int64_t transfer_left_ms(struct transfer *transfer, int64_t now_ms);
 
 /* Returns the local port of the transfer's connection; 0 or less if there is none. */
-long transfer_local_port(const struct transfer *transfer);
+long transfer_local_port(struct transfer *transfer);
 
 /* Notes what the end of a transfer tells of its connection. */
 void transfer_note_connection(struct transfer *transfer);

@@ -55,9 +55,9 @@ struct transport_response {
 struct transport_session;
 
 struct transport {
-    /* Prepares the process once. Any thread may call it any number of times. Returns false if out
-     * of memory. */
-    bool (*prepare)(void);
+    /* Prepares the process once. Any thread may call it any number of times. Errors: NO_MEMORY, and
+     * INVALID_ARGUMENT if libcurl is too old. */
+    reply_result (*prepare)(reply_error *error);
 
     /* Returns the version of libcurl. */
     const char *(*version)(void);

@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "base/text.h"
+#include "transport/compat.h"
 
 /* libcurl has already normalised other spellings of an IPv4 address. */
 static bool is_loopback(const char *host) {
@@ -40,10 +41,19 @@ static reply_result reject_base_url(reply_error *error) {
                      TRANSPORT_MAX_BASE_URL);
 }
 
+static bool lacks_tls(const char *text) {
+    return text_equals_ignoring_case(text, "https", strlen("https")) && !compat_has_tls();
+}
+
 /* Rejects what libcurl's parser accepts: a scheme without exactly two slashes after it, an empty
  * host, and a user, query or fragment, even an empty one. */
 static bool is_plain_base_url(const char *text) {
     const size_t scheme = strcspn(text, ":");
+    for (const char *at = text; *at != '\0'; at++) {
+        if ((unsigned char)*at <= ' ' || *at == 0x7F) {
+            return false; /* older versions of libcurl accept some */
+        }
+    }
     if (strnlen(text, TRANSPORT_MAX_BASE_URL + 1) > TRANSPORT_MAX_BASE_URL ||
         strncmp(text + scheme, "://", 3) != 0) {
         return false;
@@ -107,6 +117,10 @@ reply_result url_parse_base_url(const char *url, struct transport_base_url *base
     if (!is_plain_base_url(url)) {
         return reject_base_url(error);
     }
+    if (lacks_tls(url)) {
+        return error_set(error, REPLY_ERROR_INVALID_ARGUMENT,
+                         "invalid base URL: libcurl was built without TLS; use a libcurl with TLS");
+    }
     CURLU *parsed = curl_url();
     if (parsed == NULL) {
         return error_set_no_memory(error);
@@ -142,7 +156,7 @@ reply_result url_check_proxy(const char *url, reply_error *error) {
     curl_free(scheme);
     curl_url_cleanup(parsed);
     /* Any login can be parsed: libcurl calls it bad only if it has no memory to keep it. */
-    if (code == CURLUE_OUT_OF_MEMORY || code == CURLUE_BAD_LOGIN) {
+    if (code == CURLUE_OUT_OF_MEMORY || (int)code == COMPAT_URL_BAD_LOGIN) {
         return error_set_no_memory(error);
     }
     return is_valid ? REPLY_OK

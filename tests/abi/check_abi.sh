@@ -1,5 +1,5 @@
 #!/bin/sh
-# check_abi.sh CDEF INCLUDE LIST: compares the values of the public enums and the offsets and sizes
+# check_abi.sh CDEF INCLUDE LIST - compares the values of the public enums and the offsets and sizes
 # of the public structs' members with the list, so that the ABI cannot change by accident. The names
 # come from CDEF, the header's declarations, so that none is left out. LIST is for an LP64 system
 # with 64-bit alignment of int64_t and double; on others the structs with pointers are not compared.

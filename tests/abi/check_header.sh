@@ -1,5 +1,5 @@
 #!/bin/sh
-# check_header.sh INCLUDE: compiles the public header alone, in each language that it promises to
+# check_header.sh INCLUDE - compiles the public header alone, in each language that it promises to
 # support, with each installed compiler. INCLUDE is the header's directory.
 set -eu
 include=$1

@@ -1,5 +1,5 @@
 #!/bin/sh
-# check_includes.sh [ROOT]: checks the rules for the files in ROOT/src and prints each violation
+# check_includes.sh [ROOT] - checks the rules for the files in ROOT/src and prints each violation
 # with its file and line. ROOT is the project's directory by default. The rules:
 #
 #   - Includes are written from src/ and go downwards: api, dispatch, transport and decode, base.

@@ -1,5 +1,5 @@
 #!/bin/sh
-# test_check_includes.sh: tests that check_includes.sh accepts a tree that follows the rules, and
+# test_check_includes.sh - tests that check_includes.sh accepts a tree that follows the rules, and
 # that it finds each violation in a tree that has only that one.
 set -eu
 here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "support/check_error.h"
 #include "support/fake_transport.h"
@@ -195,7 +196,19 @@ static void test_wrong_contact_is_rejected(void **state) {
         expect_words(&error, rows[i].requested);
         assert_string_equal(error.request_id, "r-8");
         assert_null(strstr(error.message, "private"));
+        /* The connection is out of step. */
+        assert_int_equal(fake_count_events(FAKE_RETIRE), i + 1);
+        assert_int_equal(fake_get_event(FAKE_RETIRE, i).contact_id, rows[i].contact_id);
     }
+}
+
+/* Catches a connection that is retired although only the contact is invalid. */
+static void test_invalid_contact_keeps_connection(void **state) {
+    reply_error error;
+    FAKE_SCRIPT(7, {.body = "{\"contactId\":8,\"sequenceId\":100}"});
+    fetch_one(*state, 7, &error);
+    expect_error(&error, REPLY_ERROR_INVALID_RESPONSE, 1, 200, 0, -1);
+    assert_int_equal(fake_count_events(FAKE_RETIRE), 0);
 }
 
 static void test_url_is_made_of_ids(void **state) {
@@ -256,6 +269,22 @@ static void test_session_out_of_memory_is_reported(void **state) {
     fake_fail_opens(1);
     fetch_one(*state, 7, &error);
     expect_error(&error, REPLY_ERROR_NO_MEMORY, 0, 0, 0, -1);
+    expect_words(&error, "out of memory; ");
+    assert_int_equal(fetch_one(*state, 7, &error), REPLY_OK);
+}
+
+/* Catches a message that speaks of memory. */
+static void test_lack_of_descriptors_is_reported(void **state) {
+    reply_error error;
+    struct rlimit limit;
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+    const struct rlimit lowered = {.rlim_cur = 3, .rlim_max = limit.rlim_max};
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &lowered), 0);
+    fake_fail_opens(1);
+    fetch_one(*state, 7, &error);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+    expect_error(&error, REPLY_ERROR_NO_MEMORY, 0, 0, 0, -1);
+    expect_words(&error, "out of file descriptors; ");
     assert_int_equal(fetch_one(*state, 7, &error), REPLY_OK);
 }
 
@@ -275,6 +304,53 @@ static void test_contacts_are_delivered_as_completed(void **state) {
     expect_delivery(&call, 2, 3, 200, REPLY_OK, 1);
     expect_delivery(&call, 3, 2, 300, REPLY_OK, 1);
     expect_delivery(&call, 4, 0, 400, REPLY_OK, 1);
+}
+
+static void note_delivery(struct call *call, size_t index) {
+    fake_add_note(call->ids[index]);
+}
+
+/* Fails unless the events of these kinds have these contacts, in order. */
+static void expect_order(enum fake_kind one, enum fake_kind other, const int64_t *ids,
+                         size_t id_count) {
+    size_t count = 0;
+    size_t found = 0;
+    const struct fake_event *events = fake_get_events(&count);
+    for (size_t i = 0; i < count; i++) {
+        if (events[i].kind == one || events[i].kind == other) {
+            assert_true(found < id_count);
+            assert_int_equal(events[i].contact_id, ids[found++]);
+        }
+    }
+    assert_int_equal(found, id_count);
+}
+
+/* Catches a slow callback that delays the next requests. Sent and delivered are:
+ * 1 and 2; 3, 4 and then the deliveries of 1 and 2; the deliveries of 3 and 4. */
+static void test_next_requests_precede_deliveries(void **state) {
+    static const int64_t order[] = {1, 2, 3, 4, 1, 2, 3, 4};
+    struct call call = make_call(*state, 4);
+    call.on_delivery = note_delivery;
+    set_concurrency(*state, 2);
+    fetch_all(&call, REPLY_OK);
+    expect_order(FAKE_SEND, FAKE_NOTE, order, sizeof order / sizeof *order);
+}
+
+/* Catches an invalid id that overtakes a response, or that delays a request. */
+static void test_invalid_ids_are_delivered_in_order(void **state) {
+    static const int64_t ids[] = {1, 0, 2, -1, -2, 3};
+    static const struct {
+        int32_t concurrency;
+        int64_t order[9];
+    } rows[] = {{1, {1, 1, 0, 2, 2, -1, -2, 3, 3}}, {4, {1, 2, 0, -1, 3, -2, 1, 2, 3}}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        fake_teardown(state);
+        fake_setup(state);
+        struct call call = {.client = *state, .ids = ids, .count = 6, .on_delivery = note_delivery};
+        set_concurrency(*state, rows[i].concurrency);
+        fetch_all(&call, REPLY_OK);
+        expect_order(FAKE_SEND, FAKE_NOTE, rows[i].order, 9);
+    }
 }
 
 static void test_duplicate_ids_are_delivered_separately(void **state) {
@@ -495,12 +571,12 @@ static void test_slow_callback_uses_call_timeout(void **state) {
     set_concurrency(*state, 1);
     set_timeout(*state, 1000);
     fetch_all(&call, REPLY_ERROR_TIMEOUT);
-    EXPECT_STARTS(0, 800);
-    assert_int_equal(fake_get_event(FAKE_START, 1).timeout_ms, 200);
+    EXPECT_STARTS(0, 100, 800);
+    assert_int_equal(fake_get_event(FAKE_START, 2).timeout_ms, 200);
     expect_delivery(&call, 0, 0, 100, REPLY_OK, 1);
-    expect_delivery(&call, 1, 1, 900, REPLY_OK, 1);
-    expect_delivery(&call, 2, 2, 1600, REPLY_ERROR_TIMEOUT, 0);
-    expect_delivery(&call, 3, 3, 2300, REPLY_ERROR_TIMEOUT, 0);
+    expect_delivery(&call, 1, 1, 800, REPLY_OK, 1);
+    expect_delivery(&call, 2, 2, 1500, REPLY_OK, 1);
+    expect_delivery(&call, 3, 3, 2200, REPLY_ERROR_TIMEOUT, 0);
 }
 
 /* ---- The callback ---- */
@@ -524,6 +600,7 @@ static void test_callback_stops_call(void **state) {
         assert_int_equal(call.error.http_status, 0);
         expect_words(&call.error, "callback");
         assert_int_equal(fake_now_ms(), call.deliveries[stop_at - 1].time_ms);
+        assert_int_equal(fake_count_events(FAKE_RETIRE), 0);
         assert_int_equal(fake_count_events(FAKE_START),
                          fake_count_events(FAKE_END) + fake_count_events(FAKE_CANCEL));
     }
@@ -603,11 +680,11 @@ static void test_callback_may_fetch_one(void **state) {
     fetch_all(&call, REPLY_OK);
     expect_delivery(&call, 0, 0, 100, REPLY_OK, 1);
     expect_delivery(&call, 1, 1, 200, REPLY_OK, 1);
-    expect_delivery(&call, 2, 3, 350, REPLY_OK, 1);
-    expect_delivery(&call, 3, 2, 600, REPLY_OK, 1);
-    assert_int_equal(fake_now_ms(), 700);
+    expect_delivery(&call, 2, 3, 300, REPLY_OK, 1);
+    expect_delivery(&call, 3, 2, 500, REPLY_OK, 1);
+    assert_int_equal(fake_now_ms(), 600);
     assert_int_equal(fake_count_opened_sessions(), 2);
-    EXPECT_STARTS(0, 0, 100, 200, 200, 300, 350, 600);
+    EXPECT_STARTS(0, 0, 100, 100, 200, 200, 300, 500);
 }
 
 static void fetch_many_on_delivery(struct call *call, size_t index) {
@@ -647,8 +724,40 @@ static void test_callback_may_interrupt(void **state) {
     expect_delivery(&call, 0, 1, 100, REPLY_OK, 1);
     expect_index(&call, 0, 200, REPLY_ERROR_CANCELLED, 1);
     expect_index(&call, 2, 200, REPLY_ERROR_CANCELLED, 1);
-    expect_index(&call, 3, 200, REPLY_ERROR_CANCELLED, 0);
+    expect_index(&call, 3, 200, REPLY_ERROR_CANCELLED, 1); /* sent before the callback */
     expect_index(&call, 4, 200, REPLY_ERROR_CANCELLED, 0);
+}
+
+static void interrupt_on_first_delivery(struct call *call, size_t index) {
+    if (index == 0) {
+        reply_client_interrupt(call->client);
+    }
+}
+
+/* Catches an interrupt that discards contacts which have arrived. */
+static void test_interrupt_keeps_queued_contacts(void **state) {
+    struct call call = make_call(*state, 10);
+    call.on_delivery = interrupt_on_first_delivery;
+    fetch_all(&call, REPLY_ERROR_CANCELLED);
+    for (size_t i = 0; i < 10; i++) {
+        expect_delivery(&call, i, i, 100, i < 4 ? REPLY_OK : REPLY_ERROR_CANCELLED, i < 8 ? 1 : 0);
+    }
+    assert_int_equal(fake_count_events(FAKE_RETIRE), 4);
+    /* Read together with the interrupt. */
+    struct call next = make_call(*state, 10);
+    fake_interrupt_at(200, *state);
+    fetch_all(&next, REPLY_ERROR_CANCELLED);
+    for (size_t i = 0; i < 10; i++) {
+        expect_delivery(&next, i, i, 200, i < 4 ? REPLY_OK : REPLY_ERROR_CANCELLED, i < 4 ? 1 : 0);
+    }
+}
+
+/* Catches an interrupt that changes the result of a call of which nothing is left. */
+static void test_interrupt_after_last_response_is_ignored(void **state) {
+    struct call call = make_call(*state, 4);
+    call.on_delivery = interrupt_on_first_delivery;
+    fetch_all(&call, REPLY_OK);
+    assert_int_equal(fake_count_events(FAKE_RETIRE), 0);
 }
 
 static void decode_on_delivery(struct call *call, size_t index) {
@@ -815,12 +924,16 @@ int main(void) {
         TEST(test_invalid_id_is_delivered_as_error),
         TEST(test_invalid_ids_send_nothing),
         TEST(test_wrong_contact_is_rejected),
+        TEST(test_invalid_contact_keeps_connection),
         TEST(test_url_is_made_of_ids),
         TEST(test_longest_url_is_complete),
         TEST(test_largest_id_is_accepted),
         TEST(test_byte_order_mark_is_skipped),
         TEST(test_session_out_of_memory_is_reported),
+        TEST(test_lack_of_descriptors_is_reported),
         TEST(test_contacts_are_delivered_as_completed),
+        TEST(test_next_requests_precede_deliveries),
+        TEST(test_invalid_ids_are_delivered_in_order),
         TEST(test_duplicate_ids_are_delivered_separately),
         TEST(test_failed_contact_spares_others),
         TEST(test_attempt_timeout_spares_others),
@@ -842,6 +955,8 @@ int main(void) {
         TEST(test_callback_may_fetch_one),
         TEST(test_callback_may_fetch_many),
         TEST(test_callback_may_interrupt),
+        TEST(test_interrupt_keeps_queued_contacts),
+        TEST(test_interrupt_after_last_response_is_ignored),
         TEST(test_callback_may_decode),
         TEST(test_contacts_outlive_client),
         TEST(test_session_out_of_memory_ends_call),

@@ -18,6 +18,7 @@
 #include "support/scripted_server.h"
 #include "support/timing.h"
 #include "support/wire.h"
+#include "support/check_range.h"
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
@@ -57,6 +58,16 @@ static void *fetch_contacts(void *context) {
     return NULL;
 }
 
+/* Joins the threads and checks that each has fetched count contacts. */
+static void expect_fetched(const struct fetcher fetchers[THREADS], int count) {
+    for (int i = 0; i < THREADS; i++) {
+        pthread_join(fetchers[i].thread, NULL);
+    }
+    for (int i = 0; i < THREADS; i++) {
+        assert_int_equal(fetchers[i].success_count, count);
+    }
+}
+
 static void test_threads_get_their_own_contacts(void **state) {
     struct server *server = server_start(RESPONSES);
     reply_client *client = wire_create_client(server_url(server));
@@ -66,14 +77,9 @@ static void test_threads_get_their_own_contacts(void **state) {
         fetchers[i] = (struct fetcher){.client = client, .sequence_id = i + 1, .count = 100};
         start_thread(&fetchers[i].thread, fetch_contacts, &fetchers[i]);
     }
-    for (int i = 0; i < THREADS; i++) {
-        pthread_join(fetchers[i].thread, NULL);
-    }
-    for (int i = 0; i < THREADS; i++) {
-        assert_int_equal(fetchers[i].success_count, 100);
-    }
+    expect_fetched(fetchers, 100);
     assert_int_equal(server_request_count(server), THREADS * 100);
-    assert_in_range(server_connection_count(server), 1, THREADS);
+    check_in_range(server_connection_count(server), 1, THREADS);
 }
 
 static void *create_fetch_and_destroy(void *context) {
@@ -100,12 +106,7 @@ static void test_threads_create_clients_concurrently(void **state) {
         fetchers[i] = (struct fetcher){.url = server_url(server), .count = 20};
         start_thread(&fetchers[i].thread, create_fetch_and_destroy, &fetchers[i]);
     }
-    for (int i = 0; i < THREADS; i++) {
-        pthread_join(fetchers[i].thread, NULL);
-    }
-    for (int i = 0; i < THREADS; i++) {
-        assert_int_equal(fetchers[i].success_count, 20);
-    }
+    expect_fetched(fetchers, 20);
     assert_int_equal(server_connection_count(server), THREADS * 20);
 }
 
@@ -124,16 +125,11 @@ static void test_rate_limit_holds_every_thread(void **state) {
         start_thread(&fetchers[i].thread, fetch_contacts, &fetchers[i]);
         wire_await_log("wait ", 1);
     }
-    for (int i = 0; i < THREADS; i++) {
-        pthread_join(fetchers[i].thread, NULL);
-    }
-    for (int i = 0; i < THREADS; i++) {
-        assert_int_equal(fetchers[i].success_count, 1);
-    }
+    expect_fetched(fetchers, 1);
     assert_int_equal(server_request_count(server), THREADS + 1);
     for (int i = 1; i <= THREADS; i++) {
-        assert_in_range(server_request(server, i).at_ms - server_request(server, 0).at_ms, 1000,
-                        1000 + timing_scale_ms(500));
+        check_in_range(server_request(server, i).at_ms - server_request(server, 0).at_ms, 1000,
+                       1000 + timing_scale_ms(500));
     }
 }
 
@@ -284,7 +280,7 @@ static void test_interrupt_ends_call(void **state) {
         elapsed_ms = interrupt_calls(*state);
         wire_tear_down(NULL);
     }
-    assert_in_range(elapsed_ms, 0, allowed_ms);
+    check_in_range(elapsed_ms, 0, allowed_ms);
 }
 
 struct many_call {
@@ -607,8 +603,8 @@ static void test_wait_continues_after_signals(void **state) {
     set_alarms(0);
     assert_int_equal(result, REPLY_OK);
     assert_int_equal(error.attempts, 2);
-    assert_in_range(server_request(server, 1).at_ms - server_request(server, 0).at_ms, 1000,
-                    1000 + timing_scale_ms(300));
+    check_in_range(server_request(server, 1).at_ms - server_request(server, 0).at_ms, 1000,
+                   1000 + timing_scale_ms(300));
     assert_true(alarm_count > 50);
 }
 
@@ -642,7 +638,7 @@ static void test_signals_keep_timeout_exact(void **state) {
     const int64_t elapsed_ms = timing_now_ms() - started_ms;
     set_alarms(0);
     assert_int_equal(result, REPLY_ERROR_TIMEOUT);
-    assert_in_range(elapsed_ms, 295, 300 + timing_scale_ms(200));
+    check_in_range(elapsed_ms, 295, 300 + timing_scale_ms(200));
 }
 
 /* Adds as many headers as a client may have, each of the maximum size. */

@@ -1,6 +1,6 @@
 #!/bin/sh
-# other_architectures.sh [ARCHITECTURE...]: builds the tests for Debian architectures, with warnings
-# as errors, and runs them. Default: i386 and s390x. BUILD_DIR is the parent of the build
+# other_architectures.sh [ARCHITECTURE...] - builds the tests for Debian architectures, with
+# warnings as errors, and runs them. Default: i386 and s390x. BUILD_DIR is the parent of the build
 # directories; its path must not have spaces, because it becomes part of commands.
 #
 #   i386   pointers and long have 32 bits, int64_t is aligned to 4 bytes, and doubles are computed

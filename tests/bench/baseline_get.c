@@ -64,6 +64,8 @@ static bool open_transfer(struct transfer *transfer, struct curl_slist *headers,
     curl_easy_setopt(easy, CURLOPT_PIPEWAIT, 1L);
     curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
     curl_easy_setopt(easy, CURLOPT_WRITEDATA, &transfer->body);
+    /* As the library does: many servers compress if they may. */
+    curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "gzip");
     curl_easy_setopt(easy, CURLOPT_PRIVATE, transfer);
     transfer->easy = easy;
     return true;

@@ -1,5 +1,5 @@
 #!/bin/sh
-# run.sh: installs what the benchmark needs, builds it, starts nginx on loopback and prints the
+# run.sh - installs what the benchmark needs, builds it, starts nginx on loopback and prints the
 # table. BUILD_DIR is the build directory.
 set -eu
 here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)

@@ -1,5 +1,5 @@
 #!/bin/sh
-# coverage.sh: measures the lines and branches of src/ that the tests reach. Fails below 100 % of
+# coverage.sh - measures the lines and branches of src/ that the tests reach. Fails below 100 % of
 # lines or 95 % of branches, and lists the branches that are not reached. BUILD_DIR is the build
 # directory.
 #
@@ -10,8 +10,9 @@
 #   - decode/: cJSON_ArrayForEach checks for a NULL list. A text of 2 GiB, which 32 bits cannot hold
 #     twice, is tested by other_architectures.sh.
 #   - transport/: checks of what libcurl never returns, such as an invalid IPv6 address, a header
-#     line without a newline, or a message about an unknown handle. The first SET of a function,
-#     before which nothing can fail. Out of memory, without ENOMEM, after the headers of a 200.
+#     line without a newline, or a message about an unknown handle. CURLE_TOO_LARGE, which only
+#     libcurl 8.6.0 and newer return. The first SET of a function, before which nothing can fail.
+#     Out of memory, without ENOMEM, after the headers of a 200.
 set -eu
 root=$(CDPATH='' cd -- "$(dirname -- "$0")/../.." && pwd)
 build=${BUILD_DIR:-$root/build/coverage}

@@ -50,13 +50,15 @@ enum topic {
     OUTCOME,
     DURATION,
     JITTER,
-    DELAY
+    DELAY,
+    CONNECT,
+    TOGETHER
 };
 
 struct schedule {
     int64_t ids[MAX_CONTACTS];
     size_t count;
-    bool has_duplicates;
+    bool has_duplicates, has_invalid_id;
     bool is_slow; /* the callback takes time */
     int32_t concurrency, retries;
     int64_t timeout_ms; /* 0: none */
@@ -70,6 +72,7 @@ static void make_ids(struct schedule *schedule) {
     schedule->has_duplicates = draw(IDS, 1000) % 8 == 0;
     for (size_t i = 0; i < schedule->count; i++) {
         const bool is_invalid = draw(IDS, i) % 20 == 0;
+        schedule->has_invalid_id = schedule->has_invalid_id || is_invalid;
         schedule->ids[i] = is_invalid                 ? -(int64_t)(i % 3)
                            : schedule->has_duplicates ? draw_from(IDS, 100 + i, 1, 5)
                                                       : 1000 + (int64_t)i;
@@ -115,6 +118,9 @@ static const struct fake_outcome outcomes[] = {
      .retry_after = "Tue, 14 Nov 2023 22:13:50 GMT",
      .date = "Tue, 14 Nov 2023 22:13:40 GMT"},
     {.failure = REPLY_ERROR_TLS, .curl_code = 60},
+    {.failure = REPLY_ERROR_TLS, .curl_code = 35, .is_transient = true},
+    {.failure = REPLY_ERROR_NETWORK, .curl_code = 56, .is_final = true},
+    {.connect_ms = FAKE_HANGS},
     {.failure = REPLY_ERROR_RESPONSE_TOO_LARGE},
     {.failure = REPLY_ERROR_NO_MEMORY},
     {.http_status = 400},
@@ -124,28 +130,44 @@ static const struct fake_outcome outcomes[] = {
     {.http_status = 302},
     {.http_status = 200, .body = "<html>"},
     {.http_status = 200, .body = "{\"contactId\":1}"},
+    /* The last one is the wrong contact. */
     {.http_status = 200,
      .body = "{\"contactId\":999,\"sequenceId\":100,\"status\":\"Active\",\"currentStep\":1,"
              "\"addingDate\":"
              "\"2024-03-08T10:00:00Z\",\"isOptedOut\":false}"},
 };
 
+enum { LAST_OUTCOME = sizeof outcomes / sizeof *outcomes - 1 };
+
+/* In some schedules all responses take equally long, so that those of requests that were sent
+ * together are read together. In some, connections take time. */
+static void draw_times(uint64_t detail, struct fake_outcome *outcome) {
+    if (outcome->duration_ms != FAKE_HANGS) {
+        outcome->duration_ms =
+            draw(TOGETHER, 0) % 3 == 0
+                ? 100
+                : draw_from(DURATION, detail, 0, draw(DURATION, detail + 1) % 10 == 0 ? 5000 : 200);
+    }
+    if (outcome->connect_ms != FAKE_HANGS && draw(CONNECT, 0) % 2 == 0) {
+        outcome->connect_ms =
+            draw(CONNECT, detail) % 2 == 0
+                ? 0
+                : draw_from(CONNECT, detail + 1, 0, draw_from(CONNECT, 1, 1, 300));
+    }
+}
+
 /* The outcome depends on the time, so that the attempts of a contact differ. The success rate
  * depends on the schedule. */
 static void write_outcome(int64_t contact_id, int64_t time_ms, struct fake_outcome *outcome) {
     static const int64_t success_percents[] = {10, 60, 90, 98};
     const uint64_t detail = (uint64_t)contact_id * 1000003 + (uint64_t)time_ms;
-    const int64_t last = (int64_t)(sizeof outcomes / sizeof *outcomes) - 1;
     *outcome = (struct fake_outcome){0};
     if (draw_from(OUTCOME, detail, 1, 100) > success_percents[draw(SUCCESS_RATE, 0) % 4]) {
-        const int64_t one = draw_from(OUTCOME, detail + 1, 0, last);
-        const int64_t other = draw_from(OUTCOME, detail + 2, 0, last);
+        const int64_t one = draw_from(OUTCOME, detail + 1, 0, LAST_OUTCOME);
+        const int64_t other = draw_from(OUTCOME, detail + 2, 0, LAST_OUTCOME);
         *outcome = outcomes[one < other ? one : other];
     }
-    if (outcome->duration_ms != FAKE_HANGS) {
-        outcome->duration_ms =
-            draw_from(DURATION, detail, 0, draw(DURATION, detail + 1) % 10 == 0 ? 5000 : 200);
-    }
+    draw_times(detail, outcome);
 }
 
 static uint32_t draw_jitter(void) {
@@ -212,13 +234,15 @@ static void make_call(struct call *call, reply_client *client) {
 
 /* ---- The model ---- */
 
-enum state { UNSENT, IN_FLIGHT, WAITING, ENDED, DELIVERED };
+enum state { UNSENT, STARTED, SENT, WAITING, ENDED, DELIVERED };
 
 struct contact {
     enum state state;
     int32_t attempts, retries;
+    int64_t started_ms;
     int64_t due_ms; /* WAITING: the time of the retry, apart from the gate */
-    /* ENDED: the error to be delivered. */
+    bool is_retired, is_wrong, is_transient;
+    bool has_result; /* ENDED, or WAITING after the end of the call: the error to be delivered */
     reply_result result;
     int32_t http_status, curl_code;
     int64_t retry_after_ms;
@@ -227,16 +251,19 @@ struct contact {
 struct model {
     const struct call *call;
     struct contact contacts[MAX_CONTACTS];
-    int32_t slot_count; /* contacts in flight, waiting or about to be delivered */
+    int32_t slot_count; /* contacts started, sent or waiting */
+    int32_t read_count; /* outcomes that were read but not collected */
     int64_t gate_ms, deadline_ms;
-    reply_result end_result;      /* the error that has ended the call; REPLY_OK: none */
-    reply_result next_end_result; /* the error that ends it after the next delivery */
+    int64_t silent_until_ms; /* by what was read: nothing is sent before that time */
+    reply_result end_result; /* the error that has ended the call; REPLY_OK: none */
     int64_t end_retry_after_ms;
     bool is_interrupted, is_stopped, was_cancelled;
     int64_t interrupted_ms;
     size_t delivery_count;
-    int64_t must_deliver; /* the index that must be delivered next; -1: any */
-    char violation[160];  /* the first one */
+    size_t queue[MAX_CONTACTS]; /* the indexes of ended contacts, in order */
+    size_t queue_head, queue_tail;
+    size_t must_head;    /* what was queued before the last wait is delivered before the next one */
+    char violation[160]; /* the first one */
 };
 
 static void record_violation(struct model *model, const char *what, int64_t time_ms,
@@ -269,69 +296,143 @@ static int64_t get_later(int64_t one, int64_t other) {
     return one > other ? one : other;
 }
 
+static bool is_running(const struct model *model) {
+    return model->end_result == REPLY_OK && !model->is_interrupted && !model->is_stopped;
+}
+
 static void follow_start(struct model *model, const struct fake_event *event) {
     const struct schedule *schedule = &model->call->schedule;
     const int64_t left_ms = model->deadline_ms - event->time_ms;
     size_t index = 0;
     struct contact *contact = find_contact(model, event->contact_id, &index);
-    require(model, contact != NULL && event->contact_id > 0, "sent with an invalid id", event);
+    require(model, contact != NULL && event->contact_id > 0, "started with an invalid id", event);
     if (contact == NULL) {
         return;
     }
     require(model, contact->state == UNSENT || contact->state == WAITING,
-            "sent while in flight or delivered", event);
-    require(model, model->must_deliver < 0, "sent before a delivery that is due", event);
-    require(model, model->end_result == REPLY_OK && !model->is_interrupted && !model->is_stopped,
-            "sent after the end", event);
-    require(model, left_ms > 0, "sent at or after the deadline", event);
-    require(model, event->time_ms >= model->gate_ms, "sent while the gate is closed", event);
+            "started while in flight or ended", event);
+    require(model, model->read_count == 0, "started before an outcome is collected", event);
+    require(model, is_running(model), "started after the end", event);
+    require(model, left_ms > 0, "started at or after the deadline", event);
+    require(model, event->time_ms >= model->gate_ms, "started while the gate is closed", event);
     require(model,
             event->timeout_ms ==
                 (left_ms < schedule->attempt_timeout_ms ? left_ms : schedule->attempt_timeout_ms),
-            "sent with the wrong timeout", event);
+            "started with the wrong timeout", event);
     if (contact->state == UNSENT) {
         model->slot_count++;
     } else {
         const int64_t due_ms = get_later(contact->due_ms, model->gate_ms);
         require(model, schedule->is_slow ? event->time_ms >= due_ms : event->time_ms == due_ms,
-                "not sent when due", event);
+                "not started when due", event);
     }
     require(model, model->slot_count <= schedule->concurrency, "more slots than max_concurrency",
             event);
-    contact->state = IN_FLIGHT;
+    contact->state = STARTED;
+    contact->started_ms = event->time_ms;
     contact->attempts++;
 }
 
-/* Ends the call if the deadline has passed or comes before the gate opens. */
+static void follow_send(struct model *model, const struct fake_event *event) {
+    size_t index = 0;
+    struct contact *contact = find_contact(model, event->contact_id, &index);
+    require(model, contact != NULL && contact->state == STARTED, "sent unexpectedly", event);
+    require(model, model->end_result == REPLY_OK && !model->is_stopped, "sent after the end",
+            event);
+    require(model, event->time_ms >= model->silent_until_ms, "sent after a limit was read", event);
+    if (contact != NULL) {
+        contact->state = SENT;
+    }
+}
+
+static void follow_read(struct model *model, const struct fake_event *event) {
+    const struct fake_outcome *outcome = &event->outcome;
+    model->read_count++;
+    if (event->is_timeout || outcome->failure != REPLY_OK) {
+        return;
+    }
+    if (outcome->http_status == 401) {
+        model->silent_until_ms = INT64_MAX;
+    } else if (outcome->http_status == 429 && outcome->retry_after != NULL) {
+        model->silent_until_ms = get_later(
+            model->silent_until_ms, event->time_ms + strtol(outcome->retry_after, NULL, 10) * 1000);
+    }
+}
+
+static bool has_contact(const struct model *model, enum state state) {
+    for (size_t i = 0; i < model->call->schedule.count; i++) {
+        if (model->contacts[i].state == state) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Ends the call if something is unsent, and the deadline has passed or comes before the gate opens.
+ */
 static void end_if_late(struct model *model, int64_t now) {
-    if (model->end_result == REPLY_OK && now >= model->deadline_ms) {
+    if (model->end_result != REPLY_OK ||
+        !(has_contact(model, UNSENT) || has_contact(model, WAITING))) {
+        return;
+    }
+    if (now >= model->deadline_ms) {
         model->end_result = REPLY_ERROR_TIMEOUT;
         model->end_retry_after_ms = -1;
-    } else if (model->end_result == REPLY_OK && model->gate_ms >= model->deadline_ms) {
+    } else if (model->gate_ms >= model->deadline_ms) {
         model->end_result = REPLY_ERROR_RATE_LIMITED;
         model->end_retry_after_ms = model->gate_ms - now;
     }
 }
 
-/* The library must not wait while a slot is free, a contact is unsent and the gate is open. */
+static void follow_recall(struct model *model, const struct fake_event *event) {
+    size_t index = 0;
+    struct contact *contact = find_contact(model, event->contact_id, &index);
+    require(model, contact != NULL && contact->state == STARTED, "recalled unexpectedly", event);
+    end_if_late(model, event->time_ms);
+    require(model, model->gate_ms > event->time_ms || model->end_result != REPLY_OK,
+            "recalled without a reason", event);
+    if (contact != NULL) {
+        contact->state = WAITING;
+        contact->due_ms = contact->started_ms;
+        contact->attempts--;
+    }
+}
+
+/* Retries and what was recalled get the error that has ended the call, if one has. */
+static void end_waiting(struct model *model) {
+    for (size_t i = 0; i < model->call->schedule.count && model->end_result != REPLY_OK; i++) {
+        struct contact *contact = &model->contacts[i];
+        if (contact->state == WAITING && !contact->has_result) {
+            contact->has_result = true;
+            contact->result = model->end_result;
+            contact->retry_after_ms = model->end_retry_after_ms;
+        }
+    }
+}
+
+/* The library must not wait for something else while it has something to deliver, or while a slot
+ * is free, a contact is unsent and the gate is open. An invalid id uses a slot for one step. */
 static void follow_wait(struct model *model, const struct fake_event *event) {
     const struct schedule *schedule = &model->call->schedule;
-    bool has_unsent = false;
-    bool has_waiting = false;
-    for (size_t i = 0; i < schedule->count; i++) {
-        has_unsent = has_unsent || model->contacts[i].state == UNSENT;
-        has_waiting = has_waiting || model->contacts[i].state == WAITING;
-    }
-    if (has_unsent || has_waiting) {
-        end_if_late(model, event->time_ms);
-    }
-    require(model, !has_waiting || (model->end_result == REPLY_OK && !model->is_interrupted),
+    const bool is_short = event->timeout_ms == 0;
+    end_if_late(model, event->time_ms);
+    require(model, model->read_count == 0, "waits before an outcome is collected", event);
+    require(model, !model->is_interrupted && !model->is_stopped, "waits after the end", event);
+    require(model, !has_contact(model, WAITING) || model->end_result == REPLY_OK || is_short,
             "waits for a retry after the end", event);
     require(model,
-            !has_unsent || model->slot_count >= schedule->concurrency ||
-                model->end_result != REPLY_OK || model->gate_ms > event->time_ms,
+            !has_contact(model, UNSENT) || model->slot_count >= schedule->concurrency ||
+                model->end_result != REPLY_OK || model->gate_ms > event->time_ms ||
+                (is_short && schedule->has_invalid_id),
             "waits while a slot is free", event);
-    require(model, model->must_deliver < 0, "waits before a delivery that is due", event);
+    require(model, model->queue_head == model->queue_tail || is_short,
+            "waits before a delivery that is due", event);
+    require(model, model->queue_head >= model->must_head, "waits twice before a delivery", event);
+    require(model,
+            model->queue_tail - model->queue_head <= 2 * (size_t)model->call->schedule.concurrency,
+            "more queued than there is room for", event);
+    model->must_head = model->queue_tail;
+    end_waiting(model);
 }
 
 static reply_result get_result(const struct contact *contact, const struct fake_event *event) {
@@ -348,8 +449,7 @@ static reply_result get_result(const struct contact *contact, const struct fake_
 }
 
 static bool is_retryable(const struct contact *contact) {
-    return contact->result == REPLY_ERROR_NETWORK || contact->result == REPLY_ERROR_TIMEOUT ||
-           statuses_find(contact->http_status)->is_retryable;
+    return contact->is_transient || statuses_find(contact->http_status)->is_retryable;
 }
 
 static void set_outcome(struct contact *contact, const struct fake_event *event) {
@@ -364,8 +464,20 @@ static void set_outcome(struct contact *contact, const struct fake_event *event)
         contact->retry_after_ms =
             outcome->date != NULL ? 10000 : strtol(outcome->retry_after, NULL, 10) * 1000;
     }
+    contact->is_transient = event->is_timeout || outcome->is_transient ||
+                            outcome->failure == REPLY_ERROR_TIMEOUT ||
+                            (outcome->failure == REPLY_ERROR_NETWORK && !outcome->is_final);
+    contact->is_wrong = is_response && outcome->body == outcomes[LAST_OUTCOME].body;
     contact->result = get_result(contact, event);
     contact->state = ENDED;
+}
+
+/* Ends a contact, whose outcome is then due for delivery. */
+static void end_contact(struct model *model, size_t index) {
+    model->contacts[index].state = ENDED;
+    model->contacts[index].has_result = true;
+    model->slot_count--;
+    model->queue[model->queue_tail++] = index;
 }
 
 /* Returns the wait before a retry, apart from the gate. */
@@ -386,7 +498,6 @@ static void decide_retry(struct model *model, struct contact *contact, bool is_a
     if (is_at_gate) {
         contact->due_ms = now;
         contact->state = model->gate_ms < model->deadline_ms ? WAITING : ENDED;
-        model->next_end_result = contact->state == ENDED ? REPLY_ERROR_RATE_LIMITED : REPLY_OK;
     } else if (contact->retries < schedule->retries &&
                get_retry_wait(contact, now) < model->deadline_ms - now) {
         contact->due_ms = now + get_retry_wait(contact, now);
@@ -395,12 +506,23 @@ static void decide_retry(struct model *model, struct contact *contact, bool is_a
     }
 }
 
+/* Returns true if an outcome that is not retried ends the call. */
+static bool ends_call(const struct model *model, const struct contact *contact, bool is_at_gate,
+                      int64_t now) {
+    return contact->result == REPLY_ERROR_UNAUTHORIZED ||
+           (contact->result == REPLY_ERROR_TIMEOUT && now >= model->deadline_ms) ||
+           (is_at_gate && model->call->schedule.retries > 0);
+}
+
 static void follow_end(struct model *model, const struct fake_event *event) {
     const int64_t now = event->time_ms;
     size_t index = 0;
     struct contact *contact = find_contact(model, event->contact_id, &index);
-    require(model, contact != NULL && contact->state == IN_FLIGHT && model->must_deliver < 0,
+    require(model,
+            contact != NULL &&
+                (contact->state == SENT || (contact->state == STARTED && event->is_timeout)),
             "ended unexpectedly", event);
+    model->read_count--;
     if (contact == NULL) {
         return;
     }
@@ -412,27 +534,41 @@ static void follow_end(struct model *model, const struct fake_event *event) {
     }
     decide_retry(model, contact, is_at_gate, now);
     if (contact->state == ENDED) {
-        model->must_deliver = (int64_t)index;
-        if (model->end_result == REPLY_OK &&
-            (contact->result == REPLY_ERROR_UNAUTHORIZED ||
-             (contact->result == REPLY_ERROR_TIMEOUT && now >= model->deadline_ms))) {
-            model->next_end_result = contact->result;
+        end_contact(model, index);
+        if (model->end_result == REPLY_OK && ends_call(model, contact, is_at_gate, now)) {
+            model->end_result = contact->result;
+            model->end_retry_after_ms = contact->retry_after_ms;
         }
+    }
+}
+
+/* The connections of what an interrupt cancels are retired, and that of a wrong contact. */
+static void follow_retire(struct model *model, const struct fake_event *event) {
+    size_t index = 0;
+    struct contact *contact = find_contact(model, event->contact_id, &index);
+    require(model,
+            contact != NULL && !contact->is_retired &&
+                (contact->state == ENDED ? contact->is_wrong
+                                         : model->is_interrupted && (contact->state == STARTED ||
+                                                                     contact->state == SENT)),
+            "retired without a reason", event);
+    if (contact != NULL) {
+        contact->is_retired = true;
     }
 }
 
 static void follow_cancel(struct model *model, const struct fake_event *event) {
     size_t index = 0;
     struct contact *contact = find_contact(model, event->contact_id, &index);
-    require(model, contact != NULL && contact->state == IN_FLIGHT, "cancelled while not in flight",
-            event);
+    require(model, contact != NULL && (contact->state == STARTED || contact->state == SENT),
+            "cancelled while not in flight", event);
     require(model, model->is_interrupted || model->is_stopped, "cancelled without a reason", event);
     if (contact != NULL) {
-        *contact = (struct contact){.state = ENDED,
-                                    .attempts = contact->attempts,
-                                    .result = REPLY_ERROR_CANCELLED,
-                                    .retry_after_ms = -1};
-        model->must_deliver = model->is_stopped ? -1 : (int64_t)index;
+        require(model, model->is_stopped ? !contact->is_retired : contact->is_retired,
+                "retired by a stop, or not by an interrupt", event);
+        *contact = (struct contact){
+            .attempts = contact->attempts, .result = REPLY_ERROR_CANCELLED, .retry_after_ms = -1};
+        end_contact(model, index);
     }
 }
 
@@ -446,30 +582,63 @@ static reply_result get_end_result(struct model *model, int64_t now) {
     return model->end_result;
 }
 
+/* Removes a contact that ended from the queue. */
+static void follow_order(struct model *model, const struct fake_event *event) {
+    require(model,
+            model->queue_head < model->queue_tail &&
+                model->queue[model->queue_head] == (size_t)event->contact_id,
+            "not delivered in the order of completion", event);
+    model->queue_head++;
+}
+
+/* The last steps of a call do not wait. Such a step begins with the delivery of the first outcome
+ * that was queued after the last wait, or of the first contact that was recalled. */
+static void follow_step(struct model *model, const struct contact *contact, int64_t now) {
+    const bool is_first = contact->state == ENDED
+                              ? model->queue_head == model->must_head
+                              : contact->state == WAITING && !contact->has_result;
+    if (is_first && !model->is_interrupted) {
+        model->must_head = model->queue_tail;
+        end_if_late(model, now);
+        end_waiting(model);
+    }
+}
+
+static void check_result(struct model *model, const struct contact *contact,
+                         const reply_error *error, const struct fake_event *event) {
+    require(model, error->result == contact->result, "wrong result", event);
+    require(model,
+            contact->state == WAITING ||
+                error->http_status == (contact->result == REPLY_OK ? 0 : contact->http_status),
+            "wrong status", event);
+    require(model, contact->state == WAITING || error->curl_code == contact->curl_code,
+            "wrong CURLcode", event);
+    require(model,
+            error->retry_after_ms == (contact->result == REPLY_OK ? -1 : contact->retry_after_ms),
+            "wrong retry_after_ms", event);
+}
+
 static void follow_delivery(struct model *model, const struct fake_event *event) {
     const size_t index = (size_t)event->contact_id;
     const struct delivery *delivery = &model->call->deliveries[index];
     const reply_error *error = &delivery->error;
     struct contact *contact = &model->contacts[index];
+    follow_step(model, contact, event->time_ms);
     require(model, !model->is_stopped, "called after a stop", event);
-    require(model, model->must_deliver < 0 || model->must_deliver == event->contact_id,
-            "another delivery is due", event);
-    require(model, contact->state != DELIVERED && contact->state != IN_FLIGHT,
+    require(model, model->read_count == 0, "delivered before an outcome is collected", event);
+    require(model, contact->state == ENDED || contact->state == WAITING || contact->state == UNSENT,
             "delivered while in flight, or twice", event);
     require(model, delivery->is_valid, "the contact and the error do not match", event);
     require(model, error->attempts == contact->attempts, "wrong number of attempts", event);
+    require(model, contact->is_retired == contact->is_wrong || contact->state != ENDED,
+            "the connection of a wrong contact is not retired", event);
     require(model, model->call->schedule.is_slow || event->time_ms <= model->deadline_ms,
             "delivered after the deadline", event);
     if (contact->state == ENDED) {
-        require(model, error->result == contact->result, "wrong result", event);
-        require(model,
-                error->http_status == (contact->result == REPLY_OK ? 0 : contact->http_status),
-                "wrong status", event);
-        require(model, error->curl_code == contact->curl_code, "wrong CURLcode", event);
-        require(model,
-                error->retry_after_ms ==
-                    (contact->result == REPLY_OK ? -1 : contact->retry_after_ms),
-                "wrong retry_after_ms", event);
+        follow_order(model, event);
+    }
+    if (contact->has_result) {
+        check_result(model, contact, error, event);
     } else if (model->call->schedule.ids[index] > 0 ||
                error->result != REPLY_ERROR_INVALID_ARGUMENT) {
         const reply_result result = get_end_result(model, event->time_ms);
@@ -479,14 +648,8 @@ static void follow_delivery(struct model *model, const struct fake_event *event)
                 event);
     }
     model->was_cancelled = model->was_cancelled || error->result == REPLY_ERROR_CANCELLED;
-    model->slot_count -= contact->state != UNSENT;
+    model->slot_count -= contact->state == WAITING;
     contact->state = DELIVERED;
-    model->must_deliver = -1;
-    if (model->next_end_result != REPLY_OK) {
-        model->end_result = model->next_end_result;
-        model->end_retry_after_ms = contact->retry_after_ms;
-        model->next_end_result = REPLY_OK;
-    }
     model->is_stopped = ++model->delivery_count == model->call->schedule.stop_at;
 }
 
@@ -495,8 +658,20 @@ static void follow_event(struct model *model, const struct fake_event *event) {
     case FAKE_START:
         follow_start(model, event);
         break;
+    case FAKE_SEND:
+        follow_send(model, event);
+        break;
     case FAKE_WAIT:
         follow_wait(model, event);
+        break;
+    case FAKE_READ:
+        follow_read(model, event);
+        break;
+    case FAKE_RECALL:
+        follow_recall(model, event);
+        break;
+    case FAKE_RETIRE:
+        follow_retire(model, event);
         break;
     case FAKE_END:
         follow_end(model, event);
@@ -546,7 +721,7 @@ static void check_totals(struct model *model) {
     const struct call *call = model->call;
     const bool is_stopped =
         call->schedule.stop_at > 0 && call->delivery_count == call->schedule.stop_at;
-    const size_t starts = fake_count_events(FAKE_START);
+    const size_t starts = fake_count_events(FAKE_START) - fake_count_events(FAKE_RECALL);
     size_t attempts = 0;
     for (size_t i = 0; i < call->schedule.count; i++) {
         attempts += (size_t)call->deliveries[i].error.attempts;
@@ -572,7 +747,8 @@ static void check_totals(struct model *model) {
 }
 
 static void print_schedule(const struct call *call) {
-    static const char *const kinds[] = {"start", "end", "cancel", "wait", "note"};
+    static const char *const kinds[] = {"start",  "send",   "read", "end", "recall",
+                                        "retire", "cancel", "wait", "note"};
     size_t count = 0;
     const struct fake_event *events = fake_get_events(&count);
     const struct schedule *schedule = &call->schedule;
@@ -597,6 +773,7 @@ static void print_schedule(const struct call *call) {
 
 /* How often each result was returned. A result that never occurs is not tested. */
 static int result_counts[16];
+static size_t recall_count;
 
 static bool run_schedule(bool is_shown) {
     static struct call call;
@@ -609,8 +786,8 @@ static bool run_schedule(bool is_shown) {
     call.schedule = make_schedule();
     make_call(&call, client);
     model.call = &call;
-    model.must_deliver = -1;
     model.gate_ms = INT64_MIN;
+    model.silent_until_ms = INT64_MIN;
     model.deadline_ms = call.schedule.timeout_ms == 0 ? INT64_MAX : call.schedule.timeout_ms;
     const struct fake_event *events = fake_get_events(&count);
     for (size_t i = 0; i < count && !call.schedule.has_duplicates; i++) {
@@ -621,6 +798,7 @@ static bool run_schedule(bool is_shown) {
     }
     check_totals(&model);
     result_counts[call.result]++;
+    recall_count += fake_count_events(FAKE_RECALL);
     if (is_shown) {
         print_schedule(&call);
     }
@@ -647,6 +825,8 @@ static void test_random_schedules_follow_contract(void **state) {
         print_message("%s: %d times\n", reply_result_name(results[i]), result_counts[results[i]]);
         assert_true(result_counts[results[i]] >= SEED_COUNT / 100);
     }
+    print_message("%zu attempts were recalled\n", recall_count);
+    assert_true(recall_count >= SEED_COUNT / 10);
 }
 
 int main(int count, char **arguments) {

@@ -209,12 +209,12 @@ static void test_earlier_429_reports_gate_time(void **state) {
     set_retries(*state, 0);
     FAKE_SCRIPT(6, {.duration_ms = 1000, .http_status = 429, .retry_after = "1"});
     FAKE_SCRIPT(7, {.duration_ms = 500, .http_status = 429, .retry_after = "2"});
-    fake_call_at(0, fetch_limited_contact_7, *state);
+    fake_call_at(1, fetch_limited_contact_7, *state);
     fetch_one(*state, 6, &error);
-    expect_error(&error, REPLY_ERROR_RATE_LIMITED, 1, 429, 0, 1500);
+    expect_error(&error, REPLY_ERROR_RATE_LIMITED, 1, 429, 0, 1501);
     assert_int_equal(fake_now_ms(), 1000);
     assert_int_equal(fetch_one(*state, 8, &error), REPLY_OK);
-    EXPECT_STARTS(0, 0, 2500);
+    EXPECT_STARTS(0, 1, 2501);
 }
 
 /* ---- The gate, in calls for many contacts ---- */
@@ -390,14 +390,112 @@ static void close_gate_on_delivery(struct call *call, size_t index) {
     }
 }
 
+/* The second contact is sent before the callback is called. */
 static void test_429_in_callback_closes_gate(void **state) {
-    struct call call = make_call(*state, 2);
+    struct call call = make_call(*state, 3);
     call.on_delivery = close_gate_on_delivery;
     set_concurrency(*state, 1);
     set_retries(*state, 0);
     FAKE_SCRIPT(99, {.duration_ms = 20, .http_status = 429, .retry_after = "30"});
     fetch_all(&call, REPLY_OK);
-    EXPECT_STARTS(0, 100, 30120);
+    EXPECT_STARTS(0, 100, 100, 30120);
+}
+
+/* ---- Limits that are read together with other responses ---- */
+
+enum { IN_FLIGHT = 20, CONTACTS = 60, LIMITED = 7 };
+
+/* The attempts of the first contacts end together, or the limited one a little later than the
+ * others, while their successors connect. */
+static int32_t limit_status;
+static int64_t limit_delay_ms, delivery_ms;
+
+static void write_limited_outcome(int64_t contact_id, int64_t time_ms,
+                                  struct fake_outcome *outcome) {
+    *outcome = (struct fake_outcome){.connect_ms = time_ms > 0 ? 200 : 0, .duration_ms = 100};
+    if (contact_id == LIMITED && time_ms == 0) {
+        outcome->duration_ms = 100 + limit_delay_ms;
+        outcome->http_status = limit_status;
+        outcome->retry_after = "60";
+    }
+}
+
+static void take_time(struct call *call, size_t index) {
+    (void)call;
+    (void)index;
+    fake_advance_clock(delivery_ms);
+}
+
+/* Checks that attempts which were recalled are neither counted nor logged. */
+static void expect_attempts_as_sent(const struct call *call) {
+    int32_t attempts = 0;
+    size_t lines = 0;
+    for (size_t i = 0; i < call->delivery_count; i++) {
+        attempts += call->deliveries[i].error.attempts;
+    }
+    for (const char *at = fake_get_log(); (at = strstr(at, "attempt ")) != NULL; at++) {
+        lines++;
+    }
+    assert_int_equal(attempts, fake_count_events(FAKE_SEND));
+    assert_int_equal(lines, fake_count_events(FAKE_SEND));
+}
+
+static void fetch_until_limit(reply_client *client) {
+    static struct call call;
+    static int64_t ids[CONTACTS];
+    for (int64_t i = 0; i < CONTACTS; i++) {
+        ids[i] = i + 1;
+    }
+    call = (struct call){.client = client, .ids = ids, .count = CONTACTS, .on_delivery = take_time};
+    set_concurrency(client, IN_FLIGHT);
+    fake_script_default(write_limited_outcome);
+    fetch_all(&call, limit_status == 401 ? REPLY_ERROR_UNAUTHORIZED : REPLY_OK);
+    if (limit_status == 401) {
+        fake_expect_silence(401, INT64_MAX);
+        assert_int_equal(fake_count_events(FAKE_SEND), IN_FLIGHT);
+    } else {
+        fake_expect_silence(429, 100 + limit_delay_ms + 60000);
+        assert_int_equal(fake_count_events(FAKE_SEND), CONTACTS + 1);
+    }
+    assert_int_equal(fake_count_events(FAKE_RECALL), limit_delay_ms == 0 ? 0 : IN_FLIGHT - 1);
+    assert_int_equal(fake_count_events(FAKE_CANCEL), 0);
+    expect_attempts_as_sent(&call);
+}
+
+/* Catches a request that is sent after the limit was read: a successor of one that ended together
+ * with it, or one that was connecting. */
+static void test_limit_stops_sending_immediately(void **state) {
+    static const int32_t statuses[] = {429, 401};
+    static const int64_t delays_ms[] = {0, 20}, deliveries_ms[] = {0, 5, 30};
+    for (int i = 0; i < 2 * 2 * 3; i++) {
+        limit_status = statuses[i % 2];
+        limit_delay_ms = delays_ms[i / 2 % 2];
+        delivery_ms = deliveries_ms[i / 4];
+        fake_teardown(state);
+        fake_setup(state);
+        fetch_until_limit(*state);
+    }
+}
+
+static void fetch_99_on_first_delivery(struct call *call, size_t index) {
+    reply_error error;
+    if (index == 0) {
+        assert_int_equal(fetch_one(call->client, 99, &error), REPLY_OK);
+    }
+}
+
+/* Catches a 429 that is read while another outcome is queued, and closes the gate only after the
+ * delivery of that outcome. */
+static void test_gate_closes_before_queued_delivery(void **state) {
+    struct call call = make_call(*state, 2);
+    call.on_delivery = fetch_99_on_first_delivery;
+    set_concurrency(*state, 1);
+    FAKE_SCRIPT(1, {.duration_ms = 100});
+    FAKE_SCRIPT(2, {.duration_ms = 0, .http_status = 429, .retry_after = "10"},
+                {.duration_ms = 100});
+    fetch_all(&call, REPLY_OK);
+    EXPECT_STARTS(0, 100, 10100, 10200);
+    assert_int_equal(fake_get_event(FAKE_START, 2).contact_id, 99);
 }
 
 /* ---- The gate, in several threads ---- */
@@ -456,6 +554,39 @@ static void test_gate_stops_all_threads(void **state) {
     assert_int_equal(fake_count_opened_sessions(), 3);
 }
 
+/* Catches a call that is not woken, and sends what it was connecting for when another call's 429
+ * closed the gate. */
+static void test_gate_recalls_attempt_of_other_call(void **state) {
+    struct caller callers[] = {{.client = *state, .contact_id = 1},
+                               {.client = *state, .contact_id = 2}};
+    FAKE_SCRIPT(1, {.duration_ms = 100, .http_status = 429, .retry_after = "10"},
+                {.duration_ms = 5});
+    FAKE_SCRIPT(2, {.connect_ms = 1000, .duration_ms = 10});
+    fake_run_in_threads(fetch_as_caller, callers, sizeof callers[0], 2);
+    assert_int_equal(callers[1].result, REPLY_OK);
+    assert_int_equal(callers[1].error.attempts, 1);
+    assert_int_equal(callers[1].ended_ms, 10100 + 1000 + 10);
+    assert_int_equal(fake_count_events(FAKE_RECALL), 1);
+    assert_int_equal(fake_get_event(FAKE_RECALL, 0).contact_id, 2);
+    assert_int_equal(fake_get_event(FAKE_RECALL, 0).time_ms, 100);
+    assert_int_equal(fake_count_wakes(), 1);
+    fake_expect_silence(429, 10100);
+}
+
+/* Catches a call that waits for the gate beyond its deadline, because nothing of it was waiting
+ * when the gate closed. */
+static void test_gate_beyond_deadline_ends_other_call(void **state) {
+    struct caller callers[] = {{.client = *state, .contact_id = 1},
+                               {.client = *state, .contact_id = 2}};
+    set_timeout(*state, 5000);
+    FAKE_SCRIPT(1, {.duration_ms = 100, .http_status = 429, .retry_after = "10"});
+    FAKE_SCRIPT(2, {.connect_ms = 1000, .duration_ms = 10});
+    fake_run_in_threads(fetch_as_caller, callers, sizeof callers[0], 2);
+    expect_error(&callers[0].error, REPLY_ERROR_RATE_LIMITED, 1, 429, 0, 10000);
+    expect_error(&callers[1].error, REPLY_ERROR_RATE_LIMITED, 0, 0, 0, 10000);
+    assert_int_equal(callers[1].ended_ms, 100);
+}
+
 static void fetch_in_thread(void *call) {
     fetch_many(call);
 }
@@ -468,8 +599,8 @@ static size_t count_in_log(const char *words) {
     return count;
 }
 
-/* The retry of the second call is due at 20,050 ms. A response at 300 ms makes that call notice
- * that the gate is closed until 60,100 ms. */
+/* The retry of the second call is due at 20,050 ms. The 429 of the first call wakes it, and it
+ * notices that the gate is closed until 60,100 ms. */
 static void test_each_call_logs_gate_wait(void **state) {
     static struct call calls[2];
     static const int64_t ids[][2] = {{1}, {2, 3}};
@@ -485,7 +616,7 @@ static void test_each_call_logs_gate_wait(void **state) {
     assert_int_equal(calls[1].result, REPLY_OK);
     assert_int_equal(fake_get_start_ms(3), 60100);
     assert_int_equal(fake_get_start_ms(4), 60100);
-    assert_int_equal(count_in_log("wait 60000 ms: rate limit\n"), 1);
+    assert_int_equal(count_in_log("wait 60000 ms: rate limit\n"), 2);
     assert_int_equal(count_in_log("wait 20000 ms: HTTP 503, retry 1 of 3\n"), 1);
     assert_int_equal(count_in_log(" ms: rate limit\n"), 2);
 }
@@ -610,11 +741,38 @@ static void test_interrupt_ends_call(void **state) {
     expect_index(&call, 5, 1000, REPLY_ERROR_CANCELLED, 0);
     expect_words(&call.error, "reply_client_interrupt");
     assert_int_equal(call.error.http_status, 0);
+    assert_int_equal(fake_count_events(FAKE_RETIRE), 2);
     /* The session is reused. */
     struct call next = {.client = *state, .ids = ids_1_to_10 + 6, .count = 3};
     fetch_all(&next, REPLY_OK);
     assert_int_equal(fake_now_ms(), 1100);
     assert_int_equal(fake_count_opened_sessions(), 1);
+}
+
+/* Returns the contact's first event of a kind, as an index into all events. */
+static size_t find_event(enum fake_kind kind, int64_t contact_id) {
+    size_t count = 0;
+    const struct fake_event *events = fake_get_events(&count);
+    for (size_t i = 0; i < count; i++) {
+        if (events[i].kind == kind && events[i].contact_id == contact_id) {
+            return i;
+        }
+    }
+    fail_msg("no event %d of contact %d", (int)kind, (int)contact_id);
+    return 0;
+}
+
+/* Catches a connection that the next call uses although nobody knows whether it is alive. */
+static void test_interrupt_retires_connections(void **state) {
+    struct call call = make_call(*state, 3);
+    FAKE_SCRIPT(1, {.duration_ms = 5000});
+    FAKE_SCRIPT(2, {.duration_ms = 100});
+    FAKE_SCRIPT(3, {.connect_ms = 5000});
+    fake_interrupt_at(1000, *state);
+    fetch_all(&call, REPLY_ERROR_CANCELLED);
+    assert_int_equal(fake_count_events(FAKE_RETIRE), 2);
+    assert_true(find_event(FAKE_RETIRE, 1) < find_event(FAKE_CANCEL, 1));
+    assert_true(find_event(FAKE_RETIRE, 3) < find_event(FAKE_CANCEL, 3));
 }
 
 /* Catches a failed call that lets its attempts in flight end in spite of an interrupt. */
@@ -714,7 +872,11 @@ int main(void) {
         TEST(test_429_of_last_contact_ends_call),
         TEST(test_429_after_401_closes_gate),
         TEST(test_429_in_callback_closes_gate),
+        TEST(test_limit_stops_sending_immediately),
+        TEST(test_gate_closes_before_queued_delivery),
         TEST(test_gate_stops_all_threads),
+        TEST(test_gate_recalls_attempt_of_other_call),
+        TEST(test_gate_beyond_deadline_ends_other_call),
         TEST(test_each_call_logs_gate_wait),
         TEST(test_interrupt_cancels_attempt),
         TEST(test_interrupt_ends_retry_wait),
@@ -725,6 +887,7 @@ int main(void) {
         TEST(test_interrupt_affects_one_client),
         TEST(test_log_function_may_interrupt),
         TEST(test_interrupt_ends_call),
+        TEST(test_interrupt_retires_connections),
         TEST(test_interrupt_after_401_cancels_attempts),
         TEST(test_interrupt_ends_gate_wait_early),
         TEST(test_interrupt_ends_all_calls),

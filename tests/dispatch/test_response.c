@@ -87,7 +87,7 @@ static void test_longest_detail_fits_message(void **state) {
         error_begin(&error, NULL);
         response_read(&response, MAX_BODY_SIZE, NULL, 0, &error);
         expect_words(&error, detail);
-        expect_words(&error, "asks to wait 86400 s");
+        expect_words(&error, "asks to wait at least 86400 s)");
         assert_true(strlen(error.message) < sizeof error.message - 1);
     }
 }
@@ -157,22 +157,28 @@ static void test_failure_decides_error_and_retry(void **state) {
     static const struct {
         reply_result failure;
         const char *text, *words;
-        bool is_retryable;
+        bool is_transient;
     } rows[] = {
         {REPLY_ERROR_NETWORK, "", "connection failed;\nproxy\nbase URL", true},
         {REPLY_ERROR_NETWORK, "reset", "connection failed: reset;\nproxy\nbase URL", true},
+        {REPLY_ERROR_NETWORK, "HTTP 407", "connection failed: HTTP 407;\nproxy", false},
+        {REPLY_ERROR_TLS, "", "TLS handshake failed;\nnetwork\nproxy\nretry later", true},
+        {REPLY_ERROR_TLS, "cut", "TLS handshake failed: cut;\nnetwork", true},
         {REPLY_ERROR_TLS, "", "TLS connection failed;\nCA file\ncertificates", false},
         {REPLY_ERROR_TLS, "expired", "TLS connection failed: expired;\nCA file", false},
         {REPLY_ERROR_TIMEOUT, "", "timed out;\ntimeouts", true},
         {REPLY_ERROR_TIMEOUT, "after 30 s", "timed out: after 30 s;\ntimeouts", true},
         {REPLY_ERROR_RESPONSE_TOO_LARGE, "", "too large: over 1 MiB\n256 KiB\nbase URL", false},
         {REPLY_ERROR_RESPONSE_TOO_LARGE, "headers", "too large: headers;\nbase URL", false},
-        {REPLY_ERROR_NO_MEMORY, "curl", "memory", false},
+        {REPLY_ERROR_INVALID_RESPONSE, "", "invalid response\ndecompressed;\nbase URL", false},
+        {REPLY_ERROR_NO_MEMORY, "memory", "out of memory; free memory", false},
+        {REPLY_ERROR_NO_MEMORY, "file descriptors", "out of file descriptors;", false},
     };
     (void)state;
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         reply_error error;
         const struct transport_response response = {.failure = rows[i].failure,
+                                                    .is_transient = rows[i].is_transient,
                                                     .failure_text = rows[i].text,
                                                     .curl_code = 56,
                                                     .http_status = 429,
@@ -183,10 +189,37 @@ static void test_failure_decides_error_and_retry(void **state) {
         expect_error(&error, rows[i].failure, 0, 429, 56, 7000);
         fixture_expect_printable(rows[i].words, error.message);
         fixture_expect_words(rows[i].text, rows[i].words, error.message);
-        assert_int_equal(outcome.is_retryable, rows[i].is_retryable);
+        assert_int_equal(outcome.is_retryable, rows[i].is_transient);
         assert_false(outcome.closes_gate);
         assert_int_equal(outcome.retry_after_ms, -1);
     }
+}
+
+/* Catches a message that claims that the service asks for exactly the maximum. */
+static void test_message_has_requested_wait(void **state) {
+    static const struct {
+        const char *retry_after, *words;
+    } rows[] = {{"86399", "(the service asks to wait 86399 s)"},
+                {"86400", "(the service asks to wait at least 86400 s)"},
+                {"1209600", "(the service asks to wait at least 86400 s)"}};
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        reply_error error;
+        const struct transport_response response = make_response(503, rows[i].retry_after, NULL);
+        error_begin(&error, NULL);
+        response_read(&response, MAX_BODY_SIZE, NULL, 0, &error);
+        expect_words(&error, rows[i].words);
+    }
+}
+
+/* Catches a 304 that is called a redirect. */
+static void test_304_is_not_redirect(void **state) {
+    reply_error error;
+    const struct transport_response response = make_response(304, NULL, NULL);
+    (void)state;
+    error_begin(&error, NULL);
+    response_read(&response, MAX_BODY_SIZE, NULL, 0, &error);
+    expect_no_words(&error, "redirect");
 }
 
 /* Catches a limit in the message that is not the request's. */
@@ -200,34 +233,38 @@ static void test_size_limit_is_in_message(void **state) {
     expect_words(&error, "over 16 MiB");
 }
 
+/* Catches a retry that a proxy's 4xx or an invalid certificate would fail again, and a TLS
+ * handshake that is not retried. */
 static void test_failure_decides_attempts(void **state) {
     static const struct {
-        reply_result failure;
-        int32_t curl_code, attempts;
-        const char *words;
+        struct fake_outcome outcome;
+        int32_t attempts;
     } rows[] = {
-        {REPLY_ERROR_NETWORK, 6, 2, "in the fake"},
-        {REPLY_ERROR_NETWORK, 7, 2, "in the fake"},
-        {REPLY_ERROR_NETWORK, 56, 2, "in the fake"},
-        {REPLY_ERROR_NETWORK, 0, 2, "in the fake"},
-        {REPLY_ERROR_TIMEOUT, 28, 2, "in the fake"},
-        {REPLY_ERROR_TLS, 60, 1, "in the fake"},
-        {REPLY_ERROR_RESPONSE_TOO_LARGE, 0, 1, "in the fake"},
-        {REPLY_ERROR_NO_MEMORY, 27, 1, "memory"},
+        {{.failure = REPLY_ERROR_NETWORK, .curl_code = 6}, 2},
+        {{.failure = REPLY_ERROR_NETWORK, .curl_code = 7}, 2},
+        {{.failure = REPLY_ERROR_NETWORK, .curl_code = 56}, 2},
+        {{.failure = REPLY_ERROR_NETWORK, .curl_code = 0}, 2},
+        {{.failure = REPLY_ERROR_NETWORK, .curl_code = 56, .is_final = true}, 1},
+        {{.failure = REPLY_ERROR_TIMEOUT, .curl_code = 28}, 2},
+        {{.failure = REPLY_ERROR_TLS, .curl_code = 35, .is_transient = true}, 2},
+        {{.failure = REPLY_ERROR_TLS, .curl_code = 60}, 1},
+        {{.failure = REPLY_ERROR_RESPONSE_TOO_LARGE, .curl_code = 0}, 1},
+        {{.failure = REPLY_ERROR_INVALID_RESPONSE, .curl_code = 61, .http_status = 200}, 1},
+        {{.failure = REPLY_ERROR_NO_MEMORY, .curl_code = 27}, 1},
     };
     set_retries(*state, 1);
     FAKE_RANDOM(UINT32_MAX);
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         reply_error error;
         const int64_t began_ms = fake_now_ms();
-        const struct fake_outcome outcome = {.duration_ms = 10,
-                                             .failure = rows[i].failure,
-                                             .curl_code = rows[i].curl_code,
-                                             .failure_text = "in the fake"};
+        struct fake_outcome outcome = rows[i].outcome;
+        outcome.duration_ms = 10;
+        outcome.failure_text = "in the fake";
         fake_script((int64_t)i + 1, &outcome, 1);
         fetch_one(*state, (int64_t)i + 1, &error);
-        expect_error(&error, rows[i].failure, rows[i].attempts, 0, rows[i].curl_code, -1);
-        expect_words(&error, rows[i].words);
+        expect_error(&error, outcome.failure, rows[i].attempts, outcome.http_status,
+                     outcome.curl_code, -1);
+        expect_words(&error, "in the fake");
         assert_int_equal(fake_now_ms() - began_ms, rows[i].attempts == 2 ? 10 + 500 + 10 : 10);
     }
 }
@@ -303,7 +340,8 @@ static void test_response_decides_error(void **state) {
                      .content_type = "text/html; charset=utf-8",
                      .body = "<html><title>Hotel Wi-Fi</title>Log in to use the network.</html>"},
          .result = REPLY_ERROR_INVALID_RESPONSE,
-         .words = "text/html; charset=utf-8\n<html><title>Hotel Wi-Fi</title>\ncaptive portal"},
+         .words = "text/html; charset=utf-8\nstarts with HTML\ncaptive portal",
+         .absent = "Hotel"},
         {.name = "empty 200",
          .outcome = {.http_status = 200, .body = ""},
          .result = REPLY_ERROR_INVALID_RESPONSE,
@@ -328,7 +366,7 @@ static void test_response_decides_error(void **state) {
                              "\"addingDate\":\"2024-03-08T10:00:00Z\",\"isOptedOut\":false}"},
          .result = REPLY_ERROR_INVALID_RESPONSE,
          .words = "currentStep"},
-        {.name = "key across the end of the quote",
+        {.name = "key in a body that is text",
          .outcome = {.http_status = 200,
                      .content_type = "text/plain",
                      .body =
@@ -340,7 +378,16 @@ static void test_response_decides_error(void **state) {
                      .content_type = "text/" FAKE_KEY,
                      .body = "<p>" FAKE_KEY "</p>"},
          .result = REPLY_ERROR_INVALID_RESPONSE,
-         .words = "<p>…</p>\ntext/…"},
+         .words = "text/…",
+         .absent = "<p>"},
+        {.name = "problem sent as 200",
+         .outcome = {.http_status = 200,
+                     .content_type = "application/problem+json",
+                     .body = "{\"title\":\"Gone away\",\"status\":404,\"detail\":\"No such one\","
+                             "\"code\":\"not.found." FAKE_KEY "\"}"},
+         .result = REPLY_ERROR_INVALID_RESPONSE,
+         .problem_code = "not.found.…",
+         .absent = "Gone"},
         {.name = "204", .outcome = {.http_status = 204, .body = ""}, .result = REPLY_ERROR_HTTP},
         {.name = "206 with a contact",
          .outcome = {.http_status = 206,
@@ -487,6 +534,8 @@ int main(void) {
         TEST(test_status_decides_attempts),
         TEST(test_retry_after_keeps_status_final),
         TEST(test_failure_decides_error_and_retry),
+        TEST(test_message_has_requested_wait),
+        TEST(test_304_is_not_redirect),
         TEST(test_size_limit_is_in_message),
         TEST(test_failure_decides_attempts),
         TEST(test_key_is_removed_from_failure),

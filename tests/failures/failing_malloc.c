@@ -8,19 +8,24 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The real functions, by the names that AddressSanitizer or glibc gives them. */
+/* The real functions, by the names that AddressSanitizer or glibc gives them. musl does not give
+ * them other names, but its dlsym does not allocate. */
 #if defined(__has_feature)
 #if __has_feature(address_sanitizer)
 #define REAL(name) __interceptor_##name
 #endif
 #endif
-#ifndef REAL
+#if !defined(REAL) && defined(__GLIBC__)
 #define REAL(name) __libc_##name
 #endif
+#ifdef REAL
 extern void *REAL(malloc)(size_t size);
-extern void *REAL(calloc)(size_t count, size_t size);
 extern void *REAL(realloc)(void *block, size_t size);
 extern void REAL(free)(void *block);
+#else
+#include <dlfcn.h>
+#define REAL(name) (__extension__(__typeof__(&(name))) dlsym(RTLD_NEXT, #name))
+#endif
 
 static _Thread_local bool is_armed;
 static _Thread_local bool is_permanent;
@@ -67,8 +72,14 @@ void *malloc(size_t size) {
     return fails() ? NULL : count_block(REAL(malloc)(size));
 }
 
+/* musl's calloc calls malloc, which would count the block twice. */
 void *calloc(size_t number, size_t size) {
-    return fails() ? NULL : count_block(REAL(calloc)(number, size));
+    size_t total = 0;
+    if (fails() || __builtin_mul_overflow(number, size, &total)) {
+        return NULL;
+    }
+    void *block = count_block(REAL(malloc)(total));
+    return block != NULL ? memset(block, 0, total) : NULL;
 }
 
 void *realloc(void *block, size_t size) {

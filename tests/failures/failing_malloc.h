@@ -1,7 +1,7 @@
 /* failing_malloc.h - the C library's allocation functions, which fail when a test asks for it. Only
  * the calling thread's allocations are counted and fail. */
-#ifndef REPLYIO_FAILING_MALLOC_H
-#define REPLYIO_FAILING_MALLOC_H
+#ifndef REPLYIO_TESTS_FAILING_MALLOC_H
+#define REPLYIO_TESTS_FAILING_MALLOC_H
 
 #include <stdbool.h>
 

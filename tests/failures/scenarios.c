@@ -61,11 +61,10 @@ static void check_contact(const reply_sequence_contact *contact, int64_t contact
 }
 
 static reply_result run_decode(reply_client *unused, reply_error *error) {
-    static const char json[] = "{\"contactId\":7,\"sequenceId\":100,\"email\":\"a\\u0040b."
-                               "example\",\"\\u0066irstName\":\"Zo\\u00eb\",\"status\":"
-                               "\"Active\","
-                               "\"currentStep\":2,\"addingDate\":\"2024-03-08T10:00:00+00:00\","
-                               "\"isOptedOut\":true,\"icpScore\":0.85}";
+    static const char json[] =
+        "{\"contactId\":7,\"sequenceId\":100,\"email\":\"a\\u0040b.example\","
+        "\"\\u0066irstName\":\"Zo\\u00eb\",\"status\":\"Active\",\"currentStep\":2,"
+        "\"addingDate\":\"2024-03-08T10:00:00+00:00\",\"isOptedOut\":true,\"icpScore\":0.85}";
     reply_sequence_contact *contact = (reply_sequence_contact *)&base_url;
     (void)unused;
     const reply_result result = reply_decode_sequence_contact(json, strlen(json), &contact, error);

@@ -1,6 +1,6 @@
 /* scenarios.h - the public calls, as scenarios for tests in which the layers below them fail. */
-#ifndef REPLYIO_SCENARIOS_H
-#define REPLYIO_SCENARIOS_H
+#ifndef REPLYIO_TESTS_SCENARIOS_H
+#define REPLYIO_TESTS_SCENARIOS_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,24 +1,30 @@
-/* test_libcurl_versions.c - libcurl's initialisation, which can fail, and its version, which
- * decides if easy handles are reused. Each case runs in its own child, because both happen once per
- * process. */
+/* test_libcurl_versions.c - libcurl's initialisation, which can fail, its version, which decides if
+ * easy handles are reused, and a libcurl without TLS. Each case runs in its own child, because both
+ * happen once per process. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
+#include <strings.h>
 
 #include <cmocka.h>
 #include <curl/curl.h>
+#include <signal.h>
 
-#include "support/child.h"
+#include "base/error.h"
 #include "replyio.h"
+#include "support/child.h"
 #include "support/contact_server.h"
+#include "transport/compat.h"
 
 static char base_url[64];
 
 static unsigned int version_num;
 static int handle_count;
 static int failing_init_count;
+static bool lacks_tls;
 
 curl_version_info_data *__real_curl_version_info(CURLversion age);
 curl_version_info_data *__wrap_curl_version_info(CURLversion age);
@@ -26,7 +32,8 @@ curl_version_info_data *__wrap_curl_version_info(CURLversion age);
 curl_version_info_data *__wrap_curl_version_info(CURLversion age) {
     static curl_version_info_data data;
     data = *__real_curl_version_info(age);
-    data.version_num = version_num;
+    data.version_num = version_num != 0 ? version_num : data.version_num;
+    data.features &= lacks_tls ? ~CURL_VERSION_SSL : ~0;
     return &data;
 }
 
@@ -43,6 +50,34 @@ CURLcode __wrap_curl_global_init(long flags);
 
 CURLcode __wrap_curl_global_init(long flags) {
     return failing_init_count-- > 0 ? CURLE_FAILED_INIT : __real_curl_global_init(flags);
+}
+
+/* libcurl's type checks are a macro with the same name. */
+#undef curl_easy_setopt
+
+CURLcode __real_curl_easy_setopt(CURL *handle, CURLoption option, ...);
+CURLcode __wrap_curl_easy_setopt(CURL *handle, CURLoption option, ...);
+
+/* Fails as a libcurl without TLS does. */
+CURLcode __wrap_curl_easy_setopt(CURL *handle, CURLoption option, ...) {
+    va_list arguments;
+    if (lacks_tls && (option == CURLOPT_SSLVERSION || option == CURLOPT_PROXY_SSLVERSION)) {
+        return CURLE_NOT_BUILT_IN;
+    }
+    va_start(arguments, option);
+    void *argument = va_arg(arguments, void *);
+    va_end(arguments);
+    return __real_curl_easy_setopt(handle, option, argument);
+}
+
+CURLUcode __real_curl_url_set(CURLU *url, CURLUPart part, const char *text, unsigned int flags);
+CURLUcode __wrap_curl_url_set(CURLU *url, CURLUPart part, const char *text, unsigned int flags);
+
+CURLUcode __wrap_curl_url_set(CURLU *url, CURLUPart part, const char *text, unsigned int flags) {
+    return lacks_tls && (flags & CURLU_NON_SUPPORT_SCHEME) == 0 &&
+                   strncasecmp(text, "https:", 6) == 0
+               ? CURLUE_UNSUPPORTED_SCHEME
+               : __real_curl_url_set(url, part, text, flags);
 }
 
 /* ---- The version ---- */
@@ -69,21 +104,126 @@ static int count_handles(void *version) {
     return handle_count;
 }
 
-/* A reused handle of 7.83.0 to 8.1.0 can read freed memory; elsewhere a new one would be waste. */
+/* A reused handle of 7.84.0 to 8.0.1 can read freed memory; elsewhere a new one would be waste. */
 static void test_version_decides_handle_reuse(void **state) {
     static const struct {
         unsigned int version;
         int handle_count;
     } cases[] = {
-        {0x0752FF, 1},
-        {0x075300, TRANSFER_COUNT},
-        {0x080100, TRANSFER_COUNT},
-        {0x080101, 1},
+        {0x074C00, 1}, {0x0753FF, 1}, {0x075400, TRANSFER_COUNT}, {0x0800FF, TRANSFER_COUNT},
+        {0x080100, 1},
     };
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         unsigned int version = cases[i].version;
         assert_int_equal(child_run(count_handles, &version), cases[i].handle_count);
+    }
+}
+
+/* Returns 0, or the number of the check that failed. */
+static int check_oldest_version(void *unused) {
+    reply_error error;
+    reply_client *client = (reply_client *)&error;
+    (void)unused;
+    version_num = 0x074BFF;
+    if (reply_client_create("k3y-Secret", &client, &error) != REPLY_ERROR_INVALID_ARGUMENT ||
+        client != NULL) {
+        return 1;
+    }
+    if (strstr(error.message, "libcurl") == NULL || strstr(error.message, "7.76.0") == NULL) {
+        return 2;
+    }
+    return 0;
+}
+
+/* Catches a library that runs on a libcurl older than the one it was compiled with. */
+static void test_too_old_libcurl_is_rejected(void **state) {
+    (void)state;
+    assert_int_equal(child_run(check_oldest_version, NULL), 0);
+}
+
+/* ---- Options ---- */
+
+/* Returns 0, or the number of the check that failed. */
+static int check_options(void *version) {
+    reply_error error;
+    version_num = *(const unsigned int *)version;
+    if (compat_prepare(error_begin(&error, NULL)) != REPLY_OK) {
+        return 1;
+    }
+    CURL *easy = curl_easy_init();
+    CURLM *multi = curl_multi_init();
+    const CURLcode code = compat_configure(easy, 1024 * 1024, true);
+    compat_configure_multi(multi);
+    curl_multi_cleanup(multi);
+    curl_easy_cleanup(easy);
+    return code == CURLE_OK ? 0 : 2;
+}
+
+/* Catches an option of a newer version that makes every call fail, and a buffer too large for it.
+ */
+static void test_options_of_each_version_are_accepted(void **state) {
+    static const unsigned int versions[] = {0x074C00, 0x075801, 0x080500, 0x080E01, 0x081400};
+    (void)state;
+    for (size_t i = 0; i < sizeof versions / sizeof *versions; i++) {
+        unsigned int version = versions[i];
+        assert_int_equal(child_run(check_options, &version), 0);
+    }
+}
+
+/* ---- SIGPIPE ---- */
+
+static bool is_sigpipe_blocked(void) {
+    sigset_t mask;
+    pthread_sigmask(SIG_SETMASK, NULL, &mask);
+    return sigismember(&mask, SIGPIPE) == 1;
+}
+
+static bool is_sigpipe_pending(void) {
+    sigset_t pending;
+    sigpending(&pending);
+    return sigismember(&pending, SIGPIPE) == 1;
+}
+
+/* Returns 0, or the number of the check that failed. A SIGPIPE that is not kept back ends the
+ * child.
+ */
+static int check_sigpipe(void *version) {
+    struct compat_signals signals;
+    reply_error error;
+    sigset_t sigpipe;
+    version_num = *(const unsigned int *)version;
+    if (compat_prepare(error_begin(&error, NULL)) != REPLY_OK) {
+        return 1;
+    }
+    compat_block_sigpipe(&signals);
+    if (is_sigpipe_blocked() != (version_num < 0x075700)) {
+        return 2;
+    }
+    if (version_num < 0x075700) {
+        raise(SIGPIPE);
+    }
+    compat_restore_sigpipe(&signals);
+    if (is_sigpipe_blocked() || is_sigpipe_pending()) {
+        return 3;
+    }
+    /* One that the host has blocked, and that is pending already. */
+    sigemptyset(&sigpipe);
+    sigaddset(&sigpipe, SIGPIPE);
+    pthread_sigmask(SIG_BLOCK, &sigpipe, NULL);
+    raise(SIGPIPE);
+    compat_block_sigpipe(&signals);
+    compat_restore_sigpipe(&signals);
+    return is_sigpipe_blocked() && is_sigpipe_pending() ? 0 : 4;
+}
+
+/* Before 7.87.0 OpenSSL raises SIGPIPE when libcurl writes to a broken connection. */
+static void test_sigpipe_is_kept_from_host(void **state) {
+    static const unsigned int versions[] = {0x074C01, 0x0756FF, 0x075700, 0x080500};
+    (void)state;
+    for (size_t i = 0; i < sizeof versions / sizeof *versions; i++) {
+        unsigned int version = versions[i];
+        assert_int_equal(child_run(check_sigpipe, &version), 0);
     }
 }
 
@@ -95,6 +235,7 @@ static int check_initialisation(void *unused) {
     reply_client *client = (reply_client *)&error;
     (void)unused;
     failing_init_count = 1;
+    version_num = LIBCURL_VERSION_NUM;
     if (reply_client_create("k3y-Secret", &client, &error) != REPLY_ERROR_NO_MEMORY ||
         client != NULL || error.result != REPLY_ERROR_NO_MEMORY) {
         return 1;
@@ -118,9 +259,64 @@ static void test_failed_initialisation_is_retried(void **state) {
     assert_int_equal(child_run(check_initialisation, NULL), 0);
 }
 
+/* ---- TLS ---- */
+
+static bool names_tls(const reply_error *error) {
+    return strstr(error->message, "libcurl was built without TLS") != NULL;
+}
+
+/* Returns 0, or the number of the check that failed. */
+static int check_without_tls(void *unused) {
+    static const char *const urls[] = {"https://api.reply.io/v4", "HTTPS://127.0.0.1"};
+    reply_client *client = NULL;
+    reply_sequence_contact *contact = NULL;
+    reply_error error;
+    (void)unused;
+    lacks_tls = true;
+    if (reply_client_create("k3y-Secret", &client, NULL) != REPLY_OK) {
+        return 1;
+    }
+    if (reply_get_sequence_contact(client, 100, 1, &contact, &error) != REPLY_ERROR_TLS ||
+        !names_tls(&error) || error.attempts != 1) {
+        return 2;
+    }
+    reply_client_destroy(client);
+    if (reply_client_create("k3y-Secret", &client, NULL) != REPLY_OK) {
+        return 3;
+    }
+    for (size_t i = 0; i < sizeof urls / sizeof *urls; i++) {
+        if (reply_client_set_base_url(client, urls[i], &error) != REPLY_ERROR_INVALID_ARGUMENT ||
+            !names_tls(&error)) {
+            return 4;
+        }
+    }
+    if (reply_client_set_base_url(client, "https://", &error) != REPLY_ERROR_INVALID_ARGUMENT ||
+        names_tls(&error)) {
+        return 5;
+    }
+    if (reply_client_set_base_url(client, base_url, NULL) != REPLY_OK ||
+        reply_get_sequence_contact(client, 100, 1, &contact, NULL) != REPLY_OK) {
+        return 6; /* plain http needs no TLS */
+    }
+    reply_sequence_contact_free(contact);
+    reply_client_destroy(client);
+    return 0;
+}
+
+static void test_missing_tls_is_named(void **state) {
+    (void)state;
+    assert_int_equal(child_run(check_without_tls, NULL), 0);
+}
+
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_version_decides_handle_reuse),
-                                       cmocka_unit_test(test_failed_initialisation_is_retried)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_version_decides_handle_reuse),
+        cmocka_unit_test(test_too_old_libcurl_is_rejected),
+        cmocka_unit_test(test_options_of_each_version_are_accepted),
+        cmocka_unit_test(test_sigpipe_is_kept_from_host),
+        cmocka_unit_test(test_failed_initialisation_is_retried),
+        cmocka_unit_test(test_missing_tls_is_named),
+    };
     const pid_t server = contact_server_start(base_url);
     const int failed = cmocka_run_group_tests(tests, NULL, NULL);
     contact_server_stop(server);

@@ -1,6 +1,6 @@
 /* fuzz.h - entry and checks of the fuzz targets. */
-#ifndef REPLYIO_FUZZ_H
-#define REPLYIO_FUZZ_H
+#ifndef REPLYIO_TESTS_FUZZ_H
+#define REPLYIO_TESTS_FUZZ_H
 
 #include <stddef.h>
 #include <stdint.h>

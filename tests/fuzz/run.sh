@@ -8,8 +8,9 @@ build=${BUILD_DIR:-$root/build/fuzz}
 seconds=${1:-8}
 
 . "$root/examples/install_packages.sh"
-install_packages clang libclang-rt-14-dev cmake make pkg-config libcurl4-openssl-dev \
-    libcjson-dev libcmocka-dev
+install_packages clang cmake make pkg-config libcurl4-openssl-dev libcjson-dev libcmocka-dev
+version=$(clang -dumpversion)
+install_packages "libclang-rt-${version%%.*}-dev"
 
 CC=clang cmake -S "$root" -B "$build" -DREPLYIO_FUZZ=ON -DREPLYIO_BUILD_EXAMPLES=OFF \
     -DCMAKE_C_FLAGS="-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all" \

@@ -1,5 +1,5 @@
 #!/bin/sh
-# run.sh SOURCE: installs the library from the directory SOURCE, shared and static, and uses it in
+# run.sh SOURCE - installs the library from the directory SOURCE, shared and static, and uses it in
 # every way that the README describes. Each way compiles a program as C99, C11, C17, C++11 and
 # C++20, with warnings as errors, runs it and compares its output. The installed files are compared
 # with lists in tests/fixtures.

@@ -14,6 +14,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <locale.h>
+#include <malloc.h>
 #include <signal.h>
 #include <unistd.h>
 
@@ -164,16 +165,14 @@ static void test_nothing_is_printed(void **state) {
 
 /* ---- Memory ---- */
 
-/* The key with each byte one higher, so that the search does not find this copy. */
-static const char shifted_key[] = "lfz1e68b5c29f1b8d1Tfdsfu`PgUijt`Uftu";
+enum { MAX_KEY_SIZE = 64 };
 
-static void make_key(char *key) {
-    for (size_t i = 0; i <= strlen(shifted_key); i++) {
-        key[i] = shifted_key[i] == '\0' ? '\0' : (char)(shifted_key[i] - 1);
+static void make_key(char key[MAX_KEY_SIZE]) {
+    const char *shifted = contact_server_shifted_secret;
+    for (size_t i = 0; i <= strlen(shifted); i++) {
+        key[i] = shifted[i] == '\0' ? '\0' : (char)(shifted[i] - 1);
     }
 }
-
-enum { MAX_KEY_SIZE = 64 };
 
 /* Counts the key in the bytes from start to end of the process's memory, less those in the buffer
  * that it reads them into. */
@@ -216,6 +215,49 @@ static int count_in_memory(const char *key) {
     return count;
 }
 
+static bool is_watching;
+static int freed_count;
+
+void __real_free(void *block);
+void __wrap_free(void *block);
+
+/* The linker replaces the library's free with this function, which counts the blocks with the
+ * beginning of the secret as the server escapes it. */
+void __wrap_free(void *block) {
+    static const char escaped[] = "\\u006b\\u0065\\u0079";
+    if (is_watching && block != NULL &&
+        memmem(block, malloc_usable_size(block), escaped, strlen(escaped)) != NULL) {
+        freed_count++;
+    }
+    __real_free(block);
+}
+
+/* A copy in libcurl's buffers has the server's escapes, so that each one found is the library's or
+ * cJSON's. Must run before a client has the same text as its key. */
+static void test_rejected_bodies_are_erased(void **state) {
+    char secret[MAX_KEY_SIZE];
+    (void)state;
+    make_key(secret);
+    for (int64_t id = 0; id < CONTACT_SERVER_SECRET_COUNT; id++) {
+        reply_client *client = NULL;
+        reply_sequence_contact *contact = NULL;
+        assert_int_equal(reply_client_create("k3y-Secret", &client, NULL), REPLY_OK);
+        assert_int_equal(reply_client_set_base_url(client, base_url, NULL), REPLY_OK);
+        is_watching = true;
+        assert_int_not_equal(reply_get_sequence_contact(
+                                 client, 100, CONTACT_SERVER_FIRST_SECRET + id, &contact, NULL),
+                             REPLY_OK);
+        reply_client_destroy(client);
+        is_watching = false;
+        assert_int_equal(freed_count, 0);
+        const int count = count_in_memory(secret) - 1; /* less the test's own */
+        if (count != 0) {
+            fail_msg("contact %d: %d copies are left", CONTACT_SERVER_FIRST_SECRET + (int)id,
+                     count);
+        }
+    }
+}
+
 static void test_destroy_erases_key(void **state) {
     char key[MAX_KEY_SIZE];
     reply_client *client = NULL;
@@ -245,6 +287,7 @@ int main(void) {
         cmocka_unit_test(test_environment_is_unchanged),
         cmocka_unit_test(test_cjson_hooks_are_unchanged),
         cmocka_unit_test(test_nothing_is_printed),
+        cmocka_unit_test(test_rejected_bodies_are_erased),
         cmocka_unit_test(test_destroy_erases_key),
     };
     const pid_t server = contact_server_start(base_url);

@@ -1,5 +1,5 @@
 #!/bin/sh
-# sanitize.sh: builds the tests with clang and runs them under AddressSanitizer, LeakSanitizer and
+# sanitize.sh - builds the tests with clang and runs them under AddressSanitizer, LeakSanitizer and
 # UndefinedBehaviorSanitizer, then under ThreadSanitizer. BUILD_DIR is the parent of both build
 # directories.
 set -eu
@@ -8,7 +8,9 @@ builds=${BUILD_DIR:-$root/build}
 
 . "$root/examples/install_packages.sh"
 . "$root/tests/support/warnings.sh"
-install_packages clang libclang-rt-14-dev
+install_packages clang
+version=$(clang -dumpversion)
+install_packages "libclang-rt-${version%%.*}-dev"
 
 # sanitize NAME FLAGS: builds and runs the tests with the flags.
 sanitize() {

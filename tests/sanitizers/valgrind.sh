@@ -1,5 +1,5 @@
 #!/bin/sh
-# valgrind.sh: runs the tests under valgrind, which finds leaks, double frees and reads of
+# valgrind.sh - runs the tests under valgrind, which finds leaks, double frees and reads of
 # uninitialised memory. BUILD_DIR is the build directory.
 set -eu
 root=$(CDPATH='' cd -- "$(dirname -- "$0")/../.." && pwd)

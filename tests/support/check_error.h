@@ -1,6 +1,6 @@
 /* check_error.h - checks of a reply_error. Each fails the test with what differs. */
-#ifndef REPLYIO_CHECK_ERROR_H
-#define REPLYIO_CHECK_ERROR_H
+#ifndef REPLYIO_TESTS_CHECK_ERROR_H
+#define REPLYIO_TESTS_CHECK_ERROR_H
 
 #include <stdint.h>
 

@@ -15,30 +15,67 @@
 static void write_contact(char *body, size_t size, const char *sequence_id,
                           const char *contact_id) {
     snprintf(body, size,
-             "{\"contactId\":%s,\"sequenceId\":%s,\"email\":\"a\\u0040b.example\",\"firstName\":"
-             "\"Zo\\u00eb\",\"status\":\"Active\","
-             "\"currentStep\":2,\"addingDate\":\"2024-03-08T10:00:00+00:00\",\"isOptedOut\":true,"
+             "{\"contactId\":%s,\"sequenceId\":%s,\"email\":\"a\\u0040b.example\","
+             "\"firstName\":\"Zo\\u00eb\",\"status\":\"Active\",\"currentStep\":2,"
+             "\"addingDate\":\"2024-03-08T10:00:00+00:00\",\"isOptedOut\":true,"
              "\"icpScore\":0.85}",
              contact_id, sequence_id);
+}
+
+const char contact_server_shifted_secret[] = "lfz1e68b5c29f1b8d1Tfdsfu`PgUijt`Uftu";
+
+/* More bytes than an error's message quotes. */
+enum { MAX_QUOTED = 600 };
+
+/* The %s is the secret, after text that fills the error's message. */
+static const struct {
+    const char *status;
+    const char *format;
+} secret_bodies[CONTACT_SERVER_SECRET_COUNT] = {
+    /* an invalid contact: a field of the wrong type, after the one with the secret */
+    {"200 OK", "{\"contactId\":700,\"sequenceId\":100,\"email\":\"%s\",\"status\":5}"},
+    /* another contact */
+    {"200 OK", "{\"contactId\":1,\"sequenceId\":100,\"email\":\"%s\",\"status\":\"Active\","
+               "\"currentStep\":2,\"addingDate\":\"2024-03-08T10:00:00Z\",\"isOptedOut\":true}"},
+    {"200 OK", "{\"%s\":1}"},
+    {"200 OK", "{\"code\":\"%s\"}"},
+    {"404 Not Found", "{\"title\":\"%s\",\"detail\":\"x%s\",\"code\":\"y%s\"}"},
+    {"404 Not Found", "{\"errors\":[{\"%s\":\"x%s\"},\"y%s\"]}"},
+    /* cJSON fails at a lone surrogate, and stops at a NUL */
+    {"404 Not Found", "{\"errors\":[{\"a\":\"x%s\"},{\"b\":\"\\u0000%s\",\"c\":\"\\ud800\"}]}"},
+};
+
+/* Writes a body with the secret. Returns its status. */
+static const char *write_secret(char *body, size_t size, int index) {
+    char escaped[MAX_QUOTED + 512];
+    size_t length = MAX_QUOTED;
+    memset(escaped, '.', MAX_QUOTED);
+    for (const char *at = contact_server_shifted_secret; *at != '\0'; at++) {
+        length += (size_t)snprintf(escaped + length, sizeof escaped - length, "\\u%04x", *at - 1);
+    }
+    snprintf(body, size, secret_bodies[index].format, escaped, escaped, escaped);
+    return secret_bodies[index].status;
 }
 
 /* Returns 0 if the connection must be closed. */
 static int respond(int connection, const char *request) {
     char sequence_id[32] = "0";
     char contact_id[32] = "0";
-    char body[512] = "";
-    char response[1024];
+    char body[4096] = "";
+    char response[5000];
     const char *status = "200 OK";
     if (strncmp(request, "GET ", 4) != 0) {
         return 0; /* such as CONNECT */
     }
     sscanf(request, "GET /v4/sequences/%31[0-9]/contacts/%31[0-9]", sequence_id, contact_id);
-    if (strcmp(contact_id, "404") == 0) {
+    const long secret = strtol(contact_id, NULL, 10) - CONTACT_SERVER_FIRST_SECRET;
+    if (secret >= 0 && secret < CONTACT_SERVER_SECRET_COUNT) {
+        status = write_secret(body, sizeof body, (int)secret);
+    } else if (strcmp(contact_id, "404") == 0) {
         status = "404 Not Found";
-        snprintf(
-            body, sizeof body,
-            "{\"title\":\"Not "
-            "\\u0066ound\",\"code\":\"sequenceContact.notInSequence\",\"errors\":[{\"a\":\"b\"}]}");
+        snprintf(body, sizeof body,
+                 "{\"title\":\"Not \\u0066ound\",\"code\":\"sequenceContact.notInSequence\","
+                 "\"errors\":[{\"a\":\"b\"}]}");
     } else if (strcmp(contact_id, "503") == 0) {
         status = "503 Service Unavailable";
     } else {

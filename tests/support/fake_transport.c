@@ -28,10 +28,14 @@ enum {
 
 struct fake_slot {
     bool is_in_flight;
+    bool is_sent;
+    bool is_finished; /* a wait has read its outcome, which collect has not returned */
     bool is_timeout;
     int64_t sequence_id, contact_id;
-    int64_t ends_ms;
+    int64_t can_send_ms, times_out_ms;
+    int64_t ends_ms;      /* if sent */
     int64_t start_number; /* counted over all sessions */
+    int64_t read_number;  /* if finished; likewise */
     struct fake_outcome outcome;
     /* Its texts are copies on the heap with their exact lengths, so that a memory checker notices
      * reads past them. */
@@ -42,6 +46,7 @@ struct transport_session {
     const struct transport_settings *settings;
     struct transport_session *next; /* the session opened before */
     int32_t number, slot_count;
+    int32_t last_collected; /* the slot that collect returned last, until it is used again; -1 */
     bool is_closed, is_broken, is_waiting, is_woken;
     int64_t wait_ends_ms; /* if waiting */
     struct fake_slot *slots;
@@ -65,7 +70,7 @@ static struct {
     int thread_count, waiting_count;
     struct transport_session *sessions;
     int opened_count, open_count, inherited_count, wake_count, in_flight_count, max_in_flight;
-    int64_t start_count;
+    int64_t start_count, read_count;
     int opens_to_fail, prepares_to_fail;
     struct script scripts[MAX_SCRIPTS];
     size_t script_count;
@@ -163,6 +168,20 @@ struct fake_event fake_get_event(enum fake_kind kind, size_t nth) {
 
 int64_t fake_get_start_ms(size_t nth) {
     return fake_get_event(FAKE_START, nth).time_ms;
+}
+
+void fake_expect_silence(int32_t http_status, int64_t until_ms) {
+    bool is_limited = false;
+    for (size_t i = 0; i < fake.event_count; i++) {
+        const struct fake_event *event = &fake.events[i];
+        is_limited = is_limited || (event->kind == FAKE_READ && !event->is_timeout &&
+                                    event->outcome.http_status == http_status);
+        if (is_limited && event->kind == FAKE_SEND && event->time_ms < until_ms) {
+            fail_msg("contact %d was sent at %d ms, after HTTP %d", (int)event->contact_id,
+                     (int)event->time_ms, (int)http_status);
+        }
+    }
+    assert_true(is_limited);
 }
 
 void fake_expect_starts(const int64_t *times_ms, size_t count) {
@@ -311,12 +330,27 @@ static int64_t get_earlier(int64_t one, int64_t other) {
     return one < other ? one : other;
 }
 
+/* Returns true if a response was read that stops all sending until it is collected. */
+static bool is_held(const struct transport_session *session) {
+    for (int32_t i = 0; i < session->slot_count; i++) {
+        const struct fake_slot *slot = &session->slots[i];
+        if (slot->is_finished && !slot->is_timeout && slot->outcome.failure == REPLY_OK &&
+            (slot->outcome.http_status == 401 || slot->outcome.http_status == 429)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Returns the time at which the session's wait ends, unless it is woken. */
 static int64_t find_next_ms(const struct transport_session *session) {
     int64_t next = session->wait_ends_ms;
     for (int32_t i = 0; i < session->slot_count; i++) {
-        if (session->slots[i].is_in_flight) {
-            next = get_earlier(next, session->slots[i].ends_ms);
+        const struct fake_slot *slot = &session->slots[i];
+        if (slot->is_in_flight) {
+            next = get_earlier(next, slot->is_sent
+                                         ? slot->ends_ms
+                                         : get_earlier(slot->can_send_ms, slot->times_out_ms));
         }
     }
     return next;
@@ -453,6 +487,7 @@ static struct transport_session *open_session(const struct transport_settings *s
         }
         session->settings = settings;
         session->slot_count = slot_count;
+        session->last_collected = -1;
         session->number = fake.opened_count++;
         session->next = fake.sessions;
         fake.sessions = session;
@@ -466,7 +501,7 @@ static void close_session(struct transport_session *session, bool is_inherited) 
     pthread_mutex_lock(&lock);
     check_use(session, 0, "close of a closed session");
     for (int32_t i = 0; i < session->slot_count; i++) {
-        if (session->slots[i].is_in_flight) {
+        if (session->slots[i].is_in_flight && !is_inherited) {
             record_violation("close with an attempt in flight", session, i);
         }
         free_response(&session->slots[i].response);
@@ -487,36 +522,70 @@ static void read_ids(const char *url, struct fake_slot *slot) {
     }
 }
 
-static void start(struct transport_session *session, int32_t number,
-                  const struct transport_request *request) {
-    const int64_t timeout_ms = request->timeout_ms;
-    pthread_mutex_lock(&lock);
+/* Returns the first slot, in the order of reading, whose outcome has been read; -1 if none. */
+static int32_t find_finished(const struct transport_session *session) {
+    int32_t found = -1;
+    for (int32_t i = 0; i < session->slot_count; i++) {
+        const struct fake_slot *slot = &session->slots[i];
+        if (slot->is_finished &&
+            (found < 0 || slot->read_number < session->slots[found].read_number)) {
+            found = i;
+        }
+    }
+    return found;
+}
+
+static int64_t add_ms(int64_t time_ms, int64_t ms) {
+    return ms > INT64_MAX - time_ms ? INT64_MAX : time_ms + ms;
+}
+
+static void check_start(const struct transport_session *session, int32_t number,
+                        const struct transport_request *request) {
     check_use(session, number, "start");
-    struct fake_slot *slot = &session->slots[number];
-    if (timeout_ms > request->deadline_ms - fake.now_ms) {
+    if (request->timeout_ms > request->deadline_ms - fake.now_ms) {
         record_violation("start with a timeout beyond the deadline", session, number);
     }
-    if (slot->is_in_flight || session->is_waiting || timeout_ms < 1) {
-        record_violation(timeout_ms < 1 ? "start without a timeout"
-                                        : "start in a slot that is in use",
-                         session, number);
+    if (request->timeout_ms < 1) {
+        record_violation("start without a timeout", session, number);
     }
+    if (session->slots[number].is_in_flight || session->is_waiting) {
+        record_violation("start in a slot that is in use", session, number);
+    }
+    if (find_finished(session) >= 0) {
+        record_violation("start before an outcome is collected", session, number);
+    }
+}
+
+static void start(struct transport_session *session, int32_t number,
+                  const struct transport_request *request) {
+    pthread_mutex_lock(&lock);
+    check_start(session, number, request);
+    struct fake_slot *slot = &session->slots[number];
+    session->last_collected = session->last_collected == number ? -1 : session->last_collected;
     free_response(&slot->response);
     read_ids(request->url, slot);
     free(fake.url);
     fake.url = copy_text(request->url);
     slot->outcome = use_outcome(slot->contact_id);
-    slot->is_timeout = slot->outcome.duration_ms > timeout_ms;
-    slot->ends_ms = fake.now_ms + (slot->is_timeout ? timeout_ms : slot->outcome.duration_ms);
+    slot->can_send_ms = add_ms(fake.now_ms, slot->outcome.connect_ms);
+    slot->times_out_ms = fake.now_ms + request->timeout_ms;
     slot->start_number = fake.start_count++;
     slot->is_in_flight = true;
+    slot->is_sent = false;
+    slot->is_timeout = false;
     fake.in_flight_count++;
     fake.max_in_flight =
         fake.in_flight_count > fake.max_in_flight ? fake.in_flight_count : fake.max_in_flight;
     struct fake_event *event = add_slot_event(FAKE_START, session, number);
-    event->timeout_ms = timeout_ms;
+    event->timeout_ms = request->timeout_ms;
     event->max_body_size = request->max_body_size;
     pthread_mutex_unlock(&lock);
+}
+
+static void free_slot(struct fake_slot *slot) {
+    slot->is_in_flight = false;
+    slot->is_finished = false;
+    fake.in_flight_count--;
 }
 
 static void cancel(struct transport_session *session, int32_t number) {
@@ -525,9 +594,46 @@ static void cancel(struct transport_session *session, int32_t number) {
     if (!session->slots[number].is_in_flight) {
         record_violation("cancel of a slot that is free", session, number);
     }
-    session->slots[number].is_in_flight = false;
-    fake.in_flight_count--;
+    free_slot(&session->slots[number]);
     add_slot_event(FAKE_CANCEL, session, number);
+    pthread_mutex_unlock(&lock);
+}
+
+/* An attempt that is recalled uses up no outcome of its contact. */
+static void unuse_outcome(int64_t contact_id) {
+    for (size_t i = 0; i < fake.script_count; i++) {
+        if (fake.scripts[i].contact_id == contact_id) {
+            fake.scripts[i].used_count--;
+            return;
+        }
+    }
+}
+
+static bool recall(struct transport_session *session, int32_t number) {
+    pthread_mutex_lock(&lock);
+    check_use(session, number, "recall");
+    struct fake_slot *slot = &session->slots[number];
+    if (!slot->is_in_flight || session->is_waiting || find_finished(session) >= 0) {
+        record_violation("recall of a free slot or before an outcome is collected", session,
+                         number);
+    }
+    const bool is_recalled = slot->is_in_flight && !slot->is_sent;
+    if (is_recalled) {
+        free_slot(slot);
+        unuse_outcome(slot->contact_id);
+        add_slot_event(FAKE_RECALL, session, number);
+    }
+    pthread_mutex_unlock(&lock);
+    return is_recalled;
+}
+
+static void retire(struct transport_session *session, int32_t number) {
+    pthread_mutex_lock(&lock);
+    check_use(session, number, "retire");
+    if (!session->slots[number].is_in_flight && session->last_collected != number) {
+        record_violation("retire of a slot that is free", session, number);
+    }
+    add_slot_event(FAKE_RETIRE, session, number);
     pthread_mutex_unlock(&lock);
 }
 
@@ -548,17 +654,22 @@ static void fill_response(struct fake_slot *slot) {
     struct transport_response *response = &slot->response;
     if (slot->is_timeout) {
         *response = (struct transport_response){.failure = REPLY_ERROR_TIMEOUT,
+                                                .is_transient = true,
                                                 .failure_text = copy_text("Operation timed out"),
                                                 .curl_code = 28};
         return;
     }
     *response = (struct transport_response){
         .failure = outcome->failure,
-        .failure_text = copy_text(outcome->failure_text != NULL ? outcome->failure_text : ""),
+        .is_transient = outcome->is_transient ||
+                        (!outcome->is_final && (outcome->failure == REPLY_ERROR_NETWORK ||
+                                                outcome->failure == REPLY_ERROR_TIMEOUT)),
+        .failure_text = copy_text(outcome->failure_text != NULL ? outcome->failure_text
+                                  : outcome->failure == REPLY_ERROR_NO_MEMORY ? "memory"
+                                                                              : ""),
         .curl_code = outcome->curl_code,
-        .http_status = outcome->failure != REPLY_OK ? 0
-                       : outcome->http_status == 0  ? 200
-                                                    : outcome->http_status,
+        .http_status =
+            outcome->failure == REPLY_OK && outcome->http_status == 0 ? 200 : outcome->http_status,
         .content_type = copy_text(outcome->content_type),
         .retry_after = copy_text(outcome->retry_after),
         .date = copy_text(outcome->date),
@@ -574,32 +685,64 @@ static void fill_response(struct fake_slot *slot) {
     free(contact);
 }
 
+/* Returns the time at which an attempt ends; INT64_MAX if it has ended. */
+static int64_t find_end_ms(const struct fake_slot *slot) {
+    return !slot->is_in_flight || slot->is_finished ? INT64_MAX
+           : slot->is_sent                          ? slot->ends_ms
+                                                    : slot->times_out_ms;
+}
+
 /* Returns the slot whose attempt ended first, or -1 if none has ended. */
 static int32_t find_ended(const struct transport_session *session) {
     int32_t found = -1;
     for (int32_t i = 0; i < session->slot_count; i++) {
         const struct fake_slot *slot = &session->slots[i];
         const struct fake_slot *best = &session->slots[found < 0 ? i : found];
-        if (slot->is_in_flight && slot->ends_ms <= fake.now_ms &&
-            (found < 0 || slot->ends_ms < best->ends_ms ||
-             (slot->ends_ms == best->ends_ms && slot->start_number < best->start_number))) {
+        const int64_t end_ms = find_end_ms(slot);
+        if (end_ms <= fake.now_ms &&
+            (found < 0 || end_ms < find_end_ms(best) ||
+             (end_ms == find_end_ms(best) && slot->start_number < best->start_number))) {
             found = i;
         }
     }
     return found;
 }
 
-static void end_attempt(struct transport_session *session, int32_t number,
-                        struct transport_response *response) {
-    struct fake_slot *slot = &session->slots[number];
-    fill_response(slot);
-    session->is_broken = session->is_broken || slot->response.failure == REPLY_ERROR_NO_MEMORY;
-    slot->is_in_flight = false;
-    fake.in_flight_count--;
-    struct fake_event *event = add_slot_event(FAKE_END, session, number);
-    event->is_timeout = slot->is_timeout;
-    event->outcome = slot->outcome;
-    *response = slot->response;
+static void add_outcome_event(enum fake_kind kind, const struct transport_session *session,
+                              int32_t number) {
+    struct fake_event *event = add_slot_event(kind, session, number);
+    event->is_timeout = session->slots[number].is_timeout;
+    event->outcome = session->slots[number].outcome;
+}
+
+static void read_ended(struct transport_session *session) {
+    for (int32_t i = find_ended(session); i >= 0; i = find_ended(session)) {
+        struct fake_slot *slot = &session->slots[i];
+        slot->is_timeout = slot->is_timeout || !slot->is_sent;
+        slot->is_finished = true;
+        slot->read_number = fake.read_count++;
+        fill_response(slot);
+        session->is_broken = session->is_broken || slot->response.failure == REPLY_ERROR_NO_MEMORY;
+        add_outcome_event(FAKE_READ, session, i);
+    }
+}
+
+/* Returns true if something was sent. */
+static bool send_unsent(struct transport_session *session) {
+    bool has_sent = false;
+    for (int32_t i = 0; i < session->slot_count && !is_held(session); i++) {
+        struct fake_slot *slot = &session->slots[i];
+        if (slot->is_in_flight && !slot->is_finished && !slot->is_sent &&
+            slot->can_send_ms <= fake.now_ms) {
+            slot->is_sent = true;
+            slot->is_timeout = slot->outcome.duration_ms > slot->times_out_ms - fake.now_ms;
+            slot->ends_ms =
+                slot->is_timeout ? slot->times_out_ms : fake.now_ms + slot->outcome.duration_ms;
+            add_slot_event(FAKE_SEND, session, i);
+            has_sent = true;
+        }
+    }
+    return has_sent;
 }
 
 static void begin_wait(struct transport_session *session, int64_t timeout_ms) {
@@ -609,35 +752,51 @@ static void begin_wait(struct transport_session *session, int64_t timeout_ms) {
                                              : "wait with an invalid timeout",
                          session, 0);
     }
+    if (find_finished(session) >= 0) {
+        record_violation("wait before an outcome is collected", session, find_finished(session));
+    }
     if (++fake.idle_waits > MAX_IDLE_WAITS) {
         abort_test("busy loop: the clock does not move");
     }
-    session->wait_ends_ms = timeout_ms < 0 ? INT64_MAX : fake.now_ms + timeout_ms;
+    session->wait_ends_ms = timeout_ms < 0 ? INT64_MAX : add_ms(fake.now_ms, timeout_ms);
     struct fake_event *event = add_event(FAKE_WAIT);
     event->session = session->number;
     event->timeout_ms = timeout_ms;
 }
 
-static int32_t wait_for_one(struct transport_session *session, int64_t timeout_ms,
-                            struct transport_response *response) {
-    int32_t ended = -1;
+/* What arrives is read before anything is sent, as late as the contract allows. */
+static void wait_for_transfer(struct transport_session *session, int64_t timeout_ms) {
     pthread_mutex_lock(&lock);
     begin_wait(session, timeout_ms);
     for (;;) {
         run_actions();
-        ended = find_ended(session);
-        if (ended >= 0 || session->is_woken || fake.now_ms >= session->wait_ends_ms) {
+        do {
+            read_ended(session);
+        } while (send_unsent(session));
+        if (find_finished(session) >= 0 || timeout_ms == 0) {
+            break; /* without a poll, which alone notices that it was woken */
+        }
+        if (session->is_woken || fake.now_ms >= session->wait_ends_ms) {
+            session->is_woken = false;
             break;
         }
         wait_for_change(session);
     }
-    if (ended >= 0) {
-        end_attempt(session, ended, response);
-    } else {
-        session->is_woken = false;
+    pthread_mutex_unlock(&lock);
+}
+
+static int32_t collect(struct transport_session *session, struct transport_response *response) {
+    pthread_mutex_lock(&lock);
+    check_use(session, 0, "collect");
+    const int32_t number = find_finished(session);
+    if (number >= 0) {
+        *response = session->slots[number].response;
+        free_slot(&session->slots[number]);
+        session->last_collected = number;
+        add_outcome_event(FAKE_END, session, number);
     }
     pthread_mutex_unlock(&lock);
-    return ended;
+    return number;
 }
 
 static void wake(struct transport_session *session) {
@@ -693,12 +852,12 @@ uint32_t random_bits(void) {
 
 /* ---- The rest of the table ---- */
 
-static bool prepare(void) {
+static reply_result prepare(reply_error *error) {
     if (fake.prepares_to_fail > 0) {
         fake.prepares_to_fail--;
-        return false;
+        return error_set_no_memory(error);
     }
-    return true;
+    return REPLY_OK;
 }
 
 static const char *version(void) {
@@ -739,8 +898,11 @@ const struct transport fake_transport = {
     .check_proxy = check_proxy,
     .open = open_session,
     .start = start,
-    .wait = wait_for_one,
+    .wait = wait_for_transfer,
+    .collect = collect,
+    .recall = recall,
     .cancel = cancel,
+    .retire = retire,
     .wake = wake,
     .is_reusable = is_reusable,
     .close = close_session,

@@ -2,8 +2,8 @@
  * its random numbers instead of the library's. The clock moves only while all threads wait, and
  * every outcome is scripted. A breach of the transport's contract is recorded and fails the test at
  * its end. */
-#ifndef REPLYIO_FAKE_TRANSPORT_H
-#define REPLYIO_FAKE_TRANSPORT_H
+#ifndef REPLYIO_TESTS_FAKE_TRANSPORT_H
+#define REPLYIO_TESTS_FAKE_TRANSPORT_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -22,11 +22,14 @@ extern const struct transport fake_transport;
 /* The host's clock when a test begins: 2023-11-14T22:13:20Z. */
 #define FAKE_UNIX_SECONDS 1700000000
 
-/* Outcome of an attempt. If duration_ms exceeds the attempt's timeout, the outcome is TIMEOUT
- * instead. */
+/* Outcome of an attempt. If connect_ms and duration_ms together exceed the attempt's timeout, the
+ * outcome is TIMEOUT instead. */
 struct fake_outcome {
-    int64_t duration_ms;
+    int64_t connect_ms;   /* from its start until it can be sent; a wait sends it */
+    int64_t duration_ms;  /* from its sending to its end */
     reply_result failure; /* REPLY_OK: a response */
+    bool is_transient;    /* for a failure other than NETWORK, which is transient by default */
+    bool is_final;        /* a NETWORK failure that is not transient */
     const char *failure_text;
     int32_t curl_code;
     int32_t http_status; /* 0 without a failure: 200 */
@@ -36,7 +39,11 @@ struct fake_outcome {
 
 enum fake_kind {
     FAKE_START,  /* an attempt starts */
-    FAKE_END,    /* wait returns the outcome of an attempt */
+    FAKE_SEND,   /* a wait sends an attempt's request */
+    FAKE_READ,   /* a wait reads the outcome of an attempt */
+    FAKE_END,    /* collect returns the outcome of an attempt */
+    FAKE_RECALL, /* the library takes back an attempt that was not sent */
+    FAKE_RETIRE, /* the library retires the connection of an attempt */
     FAKE_CANCEL, /* the library cancels an attempt */
     FAKE_WAIT,   /* the library starts to wait */
     FAKE_NOTE,   /* added by the test */
@@ -50,8 +57,8 @@ struct fake_event {
     int64_t timeout_ms;          /* START: the attempt's timeout; WAIT: the wait's, -1 if none */
     size_t max_body_size;        /* START */
     int32_t session, slot;       /* sessions count from 0 */
-    bool is_timeout;             /* END: the attempt's timeout expired */
-    struct fake_outcome outcome; /* END, unless is_timeout */
+    bool is_timeout;             /* READ, END: the attempt's timeout expired */
+    struct fake_outcome outcome; /* READ, END, unless is_timeout */
 };
 
 /* Set up and tear down a test. *state is a new client with FAKE_KEY, whose log is recorded. */
@@ -123,6 +130,10 @@ struct fake_event fake_get_event(enum fake_kind kind, size_t nth);
 
 /* Returns the time at which the nth attempt started. */
 int64_t fake_get_start_ms(size_t nth);
+
+/* Fails the test if a response with this status was never read, or a request was sent after the
+ * first one and before until_ms. */
+void fake_expect_silence(int32_t http_status, int64_t until_ms);
 
 /* Fails the test unless the attempts started at exactly these times. */
 void fake_expect_starts(const int64_t *times_ms, size_t count);

@@ -1,7 +1,7 @@
 /* fetch.h - calls for one and for many contacts of a sequence, and checks of what they deliver, for
  * tests on the fake transport. */
-#ifndef REPLYIO_FETCH_H
-#define REPLYIO_FETCH_H
+#ifndef REPLYIO_TESTS_FETCH_H
+#define REPLYIO_TESTS_FETCH_H
 
 #include <pthread.h>
 #include <stdbool.h>

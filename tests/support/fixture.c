@@ -135,6 +135,10 @@ bool fixture_begin_locale(const char *name) {
     const char *byte_order = __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__ ? "big" : "little";
     char command[256];
     char full_name[64];
+#ifndef __GLIBC__
+    print_message("skipped: only the locales of glibc have a decimal comma\n");
+    return false;
+#endif
     snprintf(full_name, sizeof full_name, "%s.UTF-8", name);
     if (!has_locale_directory) {
         assert_non_null(mkdtemp(locale_directory));

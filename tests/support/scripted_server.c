@@ -500,7 +500,7 @@ static void free_server(struct server *server) {
     free(server);
 }
 
-static void stop(struct server *server) {
+static void stop_server(struct server *server) {
     pthread_mutex_lock(&server->lock);
     server->is_stopping = true;
     pthread_cond_broadcast(&server->changed);
@@ -640,7 +640,7 @@ void server_stop_all(void) {
     while (servers != NULL) {
         struct server *server = servers;
         servers = server->next;
-        stop(server);
+        stop_server(server);
     }
     for (size_t i = 0; i < socket_count; i++) {
         close(sockets[i]);

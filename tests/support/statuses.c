@@ -14,6 +14,7 @@ static const struct status rows[] = {
     {500, 500, REPLY_ERROR_SERVER, true, "service failed\nretry later"},
     {502, 504, REPLY_ERROR_SERVER, true, "service failed\nretry later"},
     {500, 599, REPLY_ERROR_SERVER, false, "service failed\nretry later"},
+    {304, 304, REPLY_ERROR_HTTP, false, "not modified\nno contact\nadded headers"},
     {300, 399, REPLY_ERROR_HTTP, false, "redirect\nnot followed\nbase URL"},
     {0, INT32_MAX, REPLY_ERROR_HTTP, false, "does not carry a contact\nbase URL"},
 };

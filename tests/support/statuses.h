@@ -1,7 +1,7 @@
 /* statuses.h - the result, the retry and the message that each HTTP status but 200 must have. The
  * table is written from the contract, independently of the library's. */
-#ifndef REPLYIO_STATUSES_H
-#define REPLYIO_STATUSES_H
+#ifndef REPLYIO_TESTS_STATUSES_H
+#define REPLYIO_TESTS_STATUSES_H
 
 #include <stdbool.h>
 #include <stdint.h>

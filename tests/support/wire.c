@@ -14,6 +14,7 @@
 
 #include "support/libc_fault.h"
 #include "support/timing.h"
+#include "support/check_range.h"
 
 enum { MAX_CLIENTS = 64, MAX_LOG_SIZE = 1024 * 1024 };
 
@@ -250,7 +251,7 @@ struct wire_summary wire_fetch_many(reply_client *client, int64_t sequence_id, i
 }
 
 struct wire_summary wire_fetch_all(reply_client *client, int64_t sequence_id, int count) {
-    assert_in_range(count, 1, WIRE_MAX_CONTACTS);
+    check_in_range(count, 1, WIRE_MAX_CONTACTS);
     const struct wire_summary summary = wire_fetch_many(client, sequence_id, count);
     assert_int_equal(summary.result, REPLY_OK);
     assert_true(summary.is_each_delivered_once);

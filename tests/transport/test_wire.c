@@ -15,6 +15,7 @@
 #include "support/scripted_server.h"
 #include "support/timing.h"
 #include "support/wire.h"
+#include "support/check_range.h"
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
@@ -142,14 +143,10 @@ static const struct fault http_faults[] = {
      {EXPECT, SEND("HTTP/1.1 abc OK\r\nContent-Length: 300\r\n\r\n"), SEND_CONTACT(300)}},
     {"status of two digits", RETRIED(NETWORK),
      {EXPECT, SEND("HTTP/1.1 20 OK\r\nContent-Length: 300\r\n\r\n"), SEND_CONTACT(300)}},
-    {"NUL in header", RETRIED(NETWORK),
-     {EXPECT, SEND(OK_HEADERS "X-Nul: a\0b\r\nContent-Length: 300\r\n\r\n"), SEND_CONTACT(300)}},
     {"non-numeric length", RETRIED(NETWORK),
      {EXPECT, SEND(OK_HEADERS "Content-Length: many\r\n\r\n"), SEND_CONTACT(300)}},
     {"negative length", RETRIED(NETWORK),
      {EXPECT, SEND(OK_HEADERS "Content-Length: -300\r\n\r\n"), SEND_CONTACT(300)}},
-    {"unknown transfer coding", RETRIED(NETWORK),
-     {EXPECT, SEND(OK_HEADERS "Transfer-Encoding: rot13\r\n\r\n"), SEND_CONTACT(300)}},
     {"protocol switch, then close", RETRIED(NETWORK),
      {EXPECT, SEND(PROTOCOL_SWITCH), SEND_CONTACT(300)}},
     {"protocol switch, then silence", TIMES_OUT,
@@ -210,8 +207,6 @@ static const struct fault http_faults[] = {
      {EXPECT, SEND(OK_HEADERS LENGTH_100_GB), SEND_ENDLESSLY("x")}},
     {"gzip content coding", STATUS(INVALID_RESPONSE, 200),
      {EXPECT, SEND(OK_HEADERS "Content-Encoding: gzip\r\n\r\n" GZIP)}},
-    {"gzip transfer coding", STATUS(INVALID_RESPONSE, 200),
-     {EXPECT, SEND(OK_HEADERS "Transfer-Encoding: gzip\r\n\r\n" GZIP)}},
 
     /* In the body of another status: the status decides the result. */
     {"404 with short body", STATUS(NOT_FOUND, 404),
@@ -236,15 +231,15 @@ static const struct fault http_faults[] = {
 
 /* Instead of a TLS handshake. */
 static const struct fault tls_faults[] = {
-    {"plain text instead of TLS", FINAL(TLS),
+    {"plain text instead of TLS", RETRIED(TLS),
      {EXPECT_BYTES, SEND("HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")}},
-    {"garbage instead of TLS", FINAL(TLS),
+    {"garbage instead of TLS", RETRIED(TLS),
      {EXPECT_BYTES, SEND_ENDLESSLY("\x16\x03\x03\xFF\xFF garbage")}},
-    {"TLS alert", FINAL(TLS),
+    {"TLS alert", RETRIED(TLS),
      {EXPECT_BYTES, SEND("\x15\x03\x03\x00\x02\x02\x28")}},
-    {"close in handshake", FINAL(TLS),
+    {"close in handshake", RETRIED(TLS),
      {EXPECT_BYTES, CLOSE}},
-    {"reset in handshake", FINAL(TLS),
+    {"reset in handshake", RETRIED(TLS),
      {EXPECT_BYTES, RESET}},
     {"silence in handshake", TIMES_OUT,
      {EXPECT_BYTES, AWAIT_CLOSE}},
@@ -266,7 +261,10 @@ static struct observed observe(reply_client *client) {
 }
 
 static bool is_expected(const struct observed *observed, const struct outcome *expected) {
-    const bool fails_in_libcurl = expected->result != REPLY_OK && expected->http_status == 0;
+    /* From 8.14 on, libcurl rejects a transfer coding that was not requested. */
+    const bool fails_in_libcurl =
+        expected->result != REPLY_OK &&
+        (expected->http_status == 0 || observed->error.curl_code == CURLE_BAD_CONTENT_ENCODING);
     return observed->result == expected->result &&
            observed->error.http_status == expected->http_status &&
            observed->error.attempts == expected->attempts && observed->error.retry_after_ms == -1 &&
@@ -331,6 +329,23 @@ static void test_http_fault_has_expected_outcome(void **state) {
 
 static void test_tls_fault_has_expected_outcome(void **state) {
     check_fault(*state, true);
+}
+
+/* Would catch a retry that is missing, or advice about certificates. */
+static void test_cut_handshake_is_no_certificate_error(void **state) {
+    static const struct server_step cuts[][2] = {{EXPECT_BYTES, CLOSE}, {EXPECT_BYTES, RESET}};
+    (void)state;
+    for (size_t i = 0; i < COUNT(cuts); i++) {
+        struct server *server = server_start(cuts[i]);
+        reply_error error;
+        assert_int_equal(wire_fetch_one(create_https_client(server, 1), &error), REPLY_ERROR_TLS);
+        assert_int_equal(error.attempts, 2);
+        assert_int_equal(server_connection_count(server), 2);
+        expect_words(&error, "handshake");
+        expect_words(&error, "retry later");
+        expect_no_words(&error, "CA file");
+        expect_no_words(&error, "certificate");
+    }
 }
 
 /* ---- Connecting ---- */
@@ -400,8 +415,8 @@ static void test_connect_timeout_includes_tls_handshake(void **state) {
     reply_client_set_connect_timeout_ms(client, attempt_timeout_ms(), NULL);
     const int64_t started_ms = timing_now_ms();
     assert_int_equal(wire_fetch_one(client, NULL), REPLY_ERROR_TIMEOUT);
-    assert_in_range(timing_now_ms() - started_ms, attempt_timeout_ms() - 5,
-                    attempt_timeout_ms() + timing_scale_ms(MARGIN_MS));
+    check_in_range(timing_now_ms() - started_ms, attempt_timeout_ms() - 5,
+                   attempt_timeout_ms() + timing_scale_ms(MARGIN_MS));
     assert_int_equal(wire_total_wait_ms(), 0);
 }
 
@@ -444,7 +459,7 @@ static void test_deadline_ends_call_for_many(void **state) {
     assert_int_equal(reply_client_set_timeout_ms(client, 250, NULL), REPLY_OK);
     const int64_t started_ms = timing_now_ms();
     const struct wire_summary summary = wire_fetch_many(client, 100, 50);
-    assert_in_range(timing_now_ms() - started_ms, 245, 250 + timing_scale_ms(MARGIN_MS));
+    check_in_range(timing_now_ms() - started_ms, 245, 250 + timing_scale_ms(MARGIN_MS));
     assert_int_equal(summary.result, REPLY_ERROR_TIMEOUT);
     assert_true(summary.is_each_delivered_once);
     assert_int_equal(summary.error_counts[REPLY_ERROR_TIMEOUT], 50);
@@ -466,8 +481,8 @@ static void test_waiting_transfers_connect_concurrently(void **state) {
     assert_int_equal(reply_client_set_max_concurrency(client, CONTACTS, NULL), REPLY_OK);
     const int64_t started_ms = timing_now_ms();
     const struct wire_summary summary = wire_fetch_all(client, 100, CONTACTS);
-    assert_in_range(timing_now_ms() - started_ms, 2 * attempt_timeout_ms() - 5,
-                    4 * attempt_timeout_ms());
+    check_in_range(timing_now_ms() - started_ms, 2 * attempt_timeout_ms() - 5,
+                   4 * attempt_timeout_ms());
     assert_int_equal(summary.error_counts[REPLY_ERROR_TIMEOUT], CONTACTS);
     assert_int_equal(server_connection_count(server), CONTACTS);
 }
@@ -511,8 +526,8 @@ static void test_failed_send_is_retried(void **state) {
         fail_msg("%s after %d attempts: %s", reply_result_name(result), error.attempts,
                  error.message);
     }
-    assert_in_range(timing_now_ms() - started_ms - wire_total_wait_ms(), 0,
-                    timing_scale_ms(MARGIN_MS));
+    check_in_range(timing_now_ms() - started_ms - wire_total_wait_ms(), 0,
+                   timing_scale_ms(MARGIN_MS));
     assert_int_equal(wire_fetch_one(client, &error), REPLY_OK);
     assert_int_equal(error.attempts, 1);
 }
@@ -550,57 +565,34 @@ static void test_unsolicited_response_is_ignored(void **state) {
 
 /* ---- Bodies ---- */
 
-/* 32 KiB of gzip that decompress to 32 MiB. libcurl ignores the content coding, which was not
- * requested, and always decodes the transfer coding, which must end at the size limit. */
-static void test_gzip_bomb_is_not_decompressed(void **state) {
-    static char bomb[65536];
-    FILE *file = fopen(FIXTURES "/wire/bomb.gz", "rb");
-    (void)state;
-    assert_non_null(file);
-    const size_t length = fread(bomb, 1, sizeof bomb, file);
-    fclose(file);
-    assert_in_range(length, 30000, sizeof bomb - 1);
-    const struct server_step send_bomb = {SERVER_SEND, bomb, length, 1, 0};
-    reply_error error;
-    struct server *server =
-        server_start(SCRIPT(EXPECT, SEND(OK_HEADERS "Content-Encoding: gzip\r\n\r\n"), send_bomb));
-    assert_int_equal(wire_fetch_one(create_client_of(server, 1), &error),
-                     REPLY_ERROR_INVALID_RESPONSE);
-    assert_int_equal(error.attempts, 1);
-    server =
-        server_start(SCRIPT(EXPECT, SEND(OK_HEADERS "Transfer-Encoding: gzip\r\n\r\n"), send_bomb));
-    assert_int_equal(wire_fetch_one(create_client_of(server, 1), &error),
-                     REPLY_ERROR_RESPONSE_TOO_LARGE);
-    assert_int_equal(error.attempts, 1);
-    server = server_start(
-        SCRIPT(EXPECT, SEND("HTTP/1.1 403 No\r\nTransfer-Encoding: gzip\r\n\r\n"), send_bomb));
-    assert_int_equal(wire_fetch_one(create_client_of(server, 1), &error), REPLY_ERROR_FORBIDDEN);
-}
-
-#define IDS  "\"contactId\":12345,\"sequenceId\":100,"
-#define DATE "\"addingDate\":\"2024-03-08T10:00:00Z\""
-#define REST "\"status\":\"Active\",\"currentStep\":2," DATE ",\"isOptedOut\":false"
+#define IDS   "\"contactId\":12345,\"sequenceId\":100,"
+#define DATE  "\"addingDate\":\"2024-03-08T10:00:00Z\""
+#define EMAIL "who@example.com"
+#define REST                                                                                       \
+    "\"email\":\"" EMAIL "\",\"status\":\"Active\",\"currentStep\":2," DATE ",\"isOptedOut\":"     \
+    "false"
 
 static const struct {
     const char *text;
     const char *words; /* in the message */
 } invalid_bodies[] = {
-    {"", "without a contact"},
-    {" \r\n\t ", "without a contact"},
+    {"", "0 bytes, starts with nothing"},
+    {" \r\n\t ", "5 bytes, starts with nothing"},
     {"null", "without a contact"},
     {"true", "without a contact"},
     {"12345", "without a contact"},
-    {"\"contact\"", "without a contact"},
-    {"[]", "without a contact"},
-    {"[{" IDS REST "}]", "without a contact"},
-    {"<!DOCTYPE html><html><body>Sign in</body></html>", "<!DOCTYPE html>"},
-    {"<?xml version=\"1.0\"?><error/>", "<?xml"},
-    {"OK", "starts with \"OK\""},
-    {")]}',\n{" IDS REST "}", "without a contact"},
-    {"callback({" IDS REST "})", "callback"},
-    {"\xFF\xFE{\0}\0", "without a contact"},
-    {"\xEF\xBB\xBF", "without a contact"},
-    {"data: {" IDS REST "}\n\n", "data:"},
+    {"\"" EMAIL "\"", "starts with a string"},
+    {"[]", "starts with an array"},
+    {"[{" IDS REST "}]", "starts with an array"},
+    {"<!DOCTYPE html><html><body>Sign in, " EMAIL "</body></html>", "starts with HTML"},
+    {"<?xml version=\"1.0\"?><error>" EMAIL "</error>", "starts with XML"},
+    {EMAIL, "application/json, 15 bytes, starts with text"},
+    {")]}',\n{" IDS REST "}", "starts with a )]}' prefix"},
+    {"callback({" IDS REST "})", "starts with text"},
+    {"\xFF\xFE{\0}\0", "starts with binary data"},
+    {"\x01" EMAIL, "starts with binary data"},
+    {"\xEF\xBB\xBF", "starts with nothing"},
+    {"data: {" IDS REST "}\n\n", "starts with text"},
     {"{}", "contactId"},
     {"{", "byte"},
     {"{\"contactId\"", "byte"},
@@ -631,7 +623,7 @@ static const struct {
     {"{" IDS "\"status\":\"Active\",\"currentStep\":2," DATE "}", "isOptedOut"},
 };
 
-/* Would catch a retry: the next response would be the same. */
+/* Would catch a message that quotes the body, and a retry: the next response would be the same. */
 static void test_invalid_body_is_rejected(void **state) {
     (void)state;
     for (size_t i = 0; i < COUNT(invalid_bodies); i++) {
@@ -642,6 +634,7 @@ static void test_invalid_body_is_rejected(void **state) {
         if (result != REPLY_ERROR_INVALID_RESPONSE || error.http_status != 200 ||
             error.attempts != 1 || error.curl_code != 0 ||
             strstr(error.message, invalid_bodies[i].words) == NULL ||
+            strstr(error.message, "who") != NULL || strstr(error.message, "Active") != NULL ||
             server_request_count(server) != 1) {
             fail_msg("\"%s\": %s, \"%s\"", invalid_bodies[i].text, reply_result_name(result),
                      error.message);
@@ -683,6 +676,7 @@ static struct CMUnitTest *add_faults(struct CMUnitTest *test, const struct fault
 
 int main(void) {
     static const struct CMUnitTest tests[] = {
+        WIRE_TEST(test_cut_handshake_is_no_certificate_error),
         WIRE_TEST(test_refused_connection_is_network_error),
         WIRE_TEST(test_unknown_host_is_network_error),
         WIRE_TEST(test_attempt_timeout_ends_lookup),
@@ -697,7 +691,6 @@ int main(void) {
         WIRE_TEST(test_failed_send_is_retried),
         WIRE_TEST(test_408_on_idle_connection_is_retried),
         WIRE_TEST(test_unsolicited_response_is_ignored),
-        WIRE_TEST(test_gzip_bomb_is_not_decompressed),
         WIRE_TEST(test_invalid_body_is_rejected),
         WIRE_TEST(test_truncated_contact_is_rejected),
     };

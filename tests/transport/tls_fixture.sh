@@ -1,5 +1,5 @@
 #!/bin/sh
-# tls_fixture.sh DIRECTORY PORT...: writes valid and invalid certificates to the directory, and the
+# tls_fixture.sh DIRECTORY PORT... - writes valid and invalid certificates to the directory, and the
 # configuration of an nginx that responds with the requested contact. The ports are in the order of
 # the enum in support/nginx.h.
 set -eu
@@ -12,13 +12,29 @@ authority() {
         -keyout "$1.key" -out "$1.pem" -days 30 -subj "/CN=$1"
 }
 
-# certificate NAME AUTHORITY DAYS HOSTS; it has expired if DAYS is negative.
+# Not every version of "openssl x509" can issue a certificate that has expired; "openssl ca" can.
+cat >authority.conf <<'END'
+[ca]
+default_ca = default
+[default]
+database = issued.txt
+new_certs_dir = .
+serial = serial.txt
+default_md = sha256
+policy = any
+unique_subject = no
+[any]
+commonName = supplied
+END
+: >issued.txt
+
+# certificate NAME AUTHORITY HOSTS START END; the times are YYYYMMDDHHMMSSZ.
 certificate() {
     openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes \
         -keyout "$1.key" -out "$1.csr" -subj "/CN=$1"
-    printf 'subjectAltName=%s\n' "$4" >"$1.ext"
-    openssl x509 -req -in "$1.csr" -CA "$2.pem" -CAkey "$2.key" -CAcreateserial \
-        -days "$3" -extfile "$1.ext" -out "$1.pem"
+    printf 'subjectAltName=%s\n' "$3" >"$1.ext"
+    openssl ca -batch -notext -config authority.conf -cert "$2.pem" -keyfile "$2.key" \
+        -create_serial -startdate "$4" -enddate "$5" -extfile "$1.ext" -in "$1.csr" -out "$1.pem"
 }
 
 # server PORT OPTIONS CERTIFICATE [DIRECTIVE...]
@@ -34,10 +50,15 @@ server() {
 hosts=DNS:localhost,IP:127.0.0.1,DNS:api.example.invalid
 authority known
 authority unknown
-certificate valid known 30 "$hosts"
-certificate wrong_host known 30 DNS:other.example,IP:127.0.0.2
-certificate expired known -1 "$hosts"
-certificate untrusted unknown 30 "$hosts"
+validity="20200101000000Z 21200101000000Z"
+# The validity is two words.
+# shellcheck disable=SC2086
+{
+    certificate valid known "$hosts" $validity
+    certificate wrong_host known DNS:other.example,IP:127.0.0.2 $validity
+    certificate untrusted unknown "$hosts" $validity
+}
+certificate expired known "$hosts" 20200101000000Z 20200102000000Z
 
 cat >respond.conf <<'END'
 default_type application/json;
