@@ -65,7 +65,8 @@ struct list {
     const char *api_key;
     reply_contact_fn on_contact;
     void *user_data;
-    struct list_position position;
+    struct list_position position; /* of the next page */
+    int64_t skip;                  /* of the page that was requested last */
     struct id_set delivered;
     size_t delivered_count;
     bool is_pending; /* a page was requested and is not delivered yet */
@@ -86,9 +87,10 @@ static bool next(void *context, struct dispatch_request *request, reply_error *e
     (void)error;
     request->index = 0;
     request->max_body_size = MAX_PAGE_SIZE;
+    list->skip = list->position.skip;
     snprintf(request->path, REQUEST_PATH_SIZE,
              "/sequences/%" PRId64 "/contacts?top=%" PRId64 "&skip=%" PRId64, list->sequence_id,
-             list->page_size, list->position.skip);
+             list->page_size, list->skip);
     list->is_pending = true;
     return true;
 }
@@ -206,7 +208,7 @@ static enum dispatch_next deliver_item(struct list *list, const struct page_item
 static void end_list(struct list *list, const reply_error *error) {
     list->end = *error;
     error_prefix(&list->end, "contacts of sequence %" PRId64 " from %" PRId64 ": ",
-                 list->sequence_id, list->position.skip);
+                 list->sequence_id, list->skip);
 }
 
 /* Delivers the next item of a page that has not been delivered, or ends the page. */
