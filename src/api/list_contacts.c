@@ -65,7 +65,8 @@ struct list {
     const char *api_key;
     reply_contact_fn on_contact;
     void *user_data;
-    struct list_position position;
+    struct list_position position; /* of the next page */
+    int64_t skip;                  /* of the page that was requested last */
     struct id_set delivered;
     size_t delivered_count;
     bool is_pending; /* a page was requested and is not delivered yet */
@@ -86,9 +87,10 @@ static bool next(void *context, struct dispatch_request *request, reply_error *e
     (void)error;
     request->index = 0;
     request->max_body_size = MAX_PAGE_SIZE;
+    list->skip = list->position.skip;
     snprintf(request->path, REQUEST_PATH_SIZE,
              "/sequences/%" PRId64 "/contacts?top=%" PRId64 "&skip=%" PRId64, list->sequence_id,
-             list->page_size, list->position.skip);
+             list->page_size, list->skip);
     list->is_pending = true;
     return true;
 }
@@ -171,10 +173,10 @@ static enum dispatch_verdict decode(void *context, const struct dispatch_request
 
 /* ---- Deliveries ---- */
 
-static reply_sequence_contact *read_item(const struct list *list, const struct page_item *item,
+static reply_sequence_contact *read_item(const struct list *list, size_t index,
                                          reply_error *error) {
     reply_sequence_contact *contact = NULL;
-    contact_read(&item->members, item->json, item->json_length, &contact, error);
+    page_read_item(list->page, index, &contact, error);
     if (contact != NULL && contact->sequence_id != list->sequence_id) {
         error_set(error, REPLY_ERROR_INVALID_RESPONSE,
                   "invalid contact: field \"sequenceId\" is %" PRId64 "; check the base URL",
@@ -185,17 +187,16 @@ static reply_sequence_contact *read_item(const struct list *list, const struct p
     return contact;
 }
 
-static enum dispatch_next deliver_item(struct list *list, const struct page_item *item,
-                                       int32_t attempt_count) {
+static enum dispatch_next deliver_item(struct list *list, size_t index, int32_t attempt_count) {
     reply_error error;
     error_begin(&error, NULL);
-    reply_sequence_contact *contact = read_item(list, item, &error);
+    reply_sequence_contact *contact = read_item(list, index, &error);
     if (contact == NULL) {
         error.http_status = list->details.http_status;
         error.retry_after_ms = list->details.retry_after_ms;
         memcpy(error.request_id, list->details.request_id, sizeof error.request_id);
-        error_prefix(&error, "contact %" PRId64 " in sequence %" PRId64 ": ", item->contact_id,
-                     list->sequence_id);
+        error_prefix(&error, "contact %" PRId64 " in sequence %" PRId64 ": ",
+                     list->page->items[index].contact_id, list->sequence_id);
     }
     error.attempts = attempt_count;
     const int stop =
@@ -206,7 +207,7 @@ static enum dispatch_next deliver_item(struct list *list, const struct page_item
 static void end_list(struct list *list, const reply_error *error) {
     list->end = *error;
     error_prefix(&list->end, "contacts of sequence %" PRId64 " from %" PRId64 ": ",
-                 list->sequence_id, list->position.skip);
+                 list->sequence_id, list->skip);
 }
 
 /* Delivers the next item of a page that has not been delivered, or ends the page. */
@@ -219,7 +220,8 @@ static enum dispatch_next deliver(void *context, size_t index, void *result, rep
         return DISPATCH_MORE; /* an interrupt that has come meanwhile ends the call first */
     }
     while (page != NULL && list->next_item < page->count) {
-        const struct page_item *item = &page->items[list->next_item++];
+        const size_t item_index = list->next_item++;
+        const struct page_item *item = &page->items[item_index];
         if (is_delivered(list, item)) {
             continue;
         }
@@ -227,7 +229,7 @@ static enum dispatch_next deliver(void *context, size_t index, void *result, rep
             error_set_no_memory(error);
             break;
         }
-        const enum dispatch_next following = deliver_item(list, item, error->attempts);
+        const enum dispatch_next following = deliver_item(list, item_index, error->attempts);
         if (following == DISPATCH_STOP) {
             page_free(page);
         }

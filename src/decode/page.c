@@ -1,5 +1,6 @@
 /* page.c - JSON to the items of a page of the list. The text is scanned once: the scan notes where
- * the fields of each item are, and contact_read decodes an item when it is delivered. */
+ * the fields of each item are, and the item is decoded when it is delivered. For more items than
+ * were asked for nothing is noted, because tiny ones would need many times the text's memory. */
 #include "decode/page.h"
 
 #include <stdio.h>
@@ -16,9 +17,10 @@
 struct decoding {
     struct page *page;
     size_t capacity;
-    size_t list_count;     /* members "items" that are arrays */
-    size_t has_more_count; /* members "hasMore" that are booleans */
-    const char *fault;     /* the first; NULL if none */
+    struct contact_members *members; /* of the item that is scanned */
+    size_t list_count;               /* members "items" that are arrays */
+    size_t has_more_count;           /* members "hasMore" that are booleans */
+    const char *fault;               /* the first; NULL if none */
     bool is_item_fault;
     size_t item_index; /* of the item that the fault is about */
     bool is_out_of_memory;
@@ -94,9 +96,10 @@ static void *start_item(void *context) {
     if (page->count == decoding->capacity && !grow(decoding)) {
         return NULL;
     }
-    struct contact_members *members = &page->items[page->count].members;
-    memset(members, 0, sizeof *members);
-    return members;
+    const bool is_expected = page->count < page->expected_count;
+    decoding->members = &page->members[is_expected ? page->count : page->expected_count];
+    memset(decoding->members, 0, sizeof *decoding->members);
+    return decoding->members;
 }
 
 static void end_item(const struct json_value *value, void *context) {
@@ -106,12 +109,12 @@ static void end_item(const struct json_value *value, void *context) {
     item->json_length = value->length;
     if (value->kind != JSON_OBJECT) {
         note_fault(decoding, "is not an object", true);
-    } else if (item->members.is_out_of_memory) {
+    } else if (decoding->members->is_out_of_memory) {
         decoding->is_out_of_memory = true;
-    } else if (!contact_read_contact_id(&item->members, &item->contact_id)) {
+    } else if (!contact_read_contact_id(decoding->members, &item->contact_id)) {
         note_fault(decoding, "has no valid \"contactId\"", true);
     }
-    if (!contact_read_sequence_id(&item->members, &item->sequence_id)) {
+    if (!contact_read_sequence_id(decoding->members, &item->sequence_id)) {
         item->sequence_id = INT64_MIN;
     }
     decoding->page->count++;
@@ -152,6 +155,22 @@ static reply_result scan(struct decoding *decoding, const char *body, size_t len
     return decoding->fault != NULL ? reject(decoding, error) : REPLY_OK;
 }
 
+/* Makes an empty page with room for the expected items. Returns NULL if out of memory. */
+static struct page *make_page(size_t expected_count) {
+    struct page *page = calloc(1, sizeof *page);
+    if (page == NULL) {
+        return NULL;
+    }
+    page->expected_count = expected_count;
+    page->items = malloc(expected_count * sizeof *page->items);
+    page->members = malloc((expected_count + 1) * sizeof *page->members); /* one for all others */
+    if (page->items == NULL || page->members == NULL) {
+        page_free(page);
+        return NULL;
+    }
+    return page;
+}
+
 reply_result page_decode_response(const char *body, size_t length, const char *content_type,
                                   const char *key, size_t expected_count, struct page **page,
                                   reply_error *error) {
@@ -159,13 +178,8 @@ reply_result page_decode_response(const char *body, size_t length, const char *c
     if (!body_is_object(body, length)) {
         return body_reject(body, length, content_type, key, "a page of contacts", error);
     }
-    struct decoding decoding = {.capacity = expected_count > 0 ? expected_count : 1};
-    decoding.page = calloc(1, sizeof *decoding.page);
-    if (decoding.page != NULL) {
-        decoding.page->items = malloc(decoding.capacity * sizeof *decoding.page->items);
-    }
-    if (decoding.page == NULL || decoding.page->items == NULL) {
-        page_free(decoding.page);
+    struct decoding decoding = {.page = make_page(expected_count), .capacity = expected_count};
+    if (decoding.page == NULL) {
         return error_set_no_memory(error);
     }
     if (scan(&decoding, body, length, error) == REPLY_OK) {
@@ -179,9 +193,18 @@ reply_result page_decode_response(const char *body, size_t length, const char *c
     return error->result;
 }
 
+reply_result page_read_item(const struct page *page, size_t index, reply_sequence_contact **contact,
+                            reply_error *error) {
+    const struct page_item *item = &page->items[index];
+    return index < page->expected_count
+               ? contact_read(&page->members[index], item->json, item->json_length, contact, error)
+               : contact_decode(item->json, item->json_length, contact, error);
+}
+
 void page_free(struct page *page) {
     if (page != NULL) {
         free(page->items);
+        free(page->members);
         free(page);
     }
 }

@@ -277,7 +277,7 @@ static void test_ignored_skip_ends_call(void **state) {
     expect_listed(&call, 1, 10);
     assert_int_equal(fake_list.page_count, 21);
     expect_error(&call.error, REPLY_ERROR_INVALID_RESPONSE, 1, 200, 0, -1);
-    expect_words(&call.error, "sequence 100");
+    expect_words(&call.error, "contacts of sequence 100 from 180: "); /* the last page */
     expect_words(&call.error, "the last 20 bring no new contact");
 }
 

@@ -152,7 +152,7 @@ static void test_valid_page_is_decoded(void **state) {
 static void test_any_expected_count_is_enough(void **state) {
     (void)state;
     for (size_t i = 0; i < sizeof valid_cases / sizeof *valid_cases; i++) {
-        for (size_t expected_count = 0; expected_count < 5; expected_count++) {
+        for (size_t expected_count = 1; expected_count < 5; expected_count++) {
             const struct valid_case *row = &valid_cases[i];
             expect_page(row->name, row->body, row->length, expected_count, row->expected);
         }
@@ -340,8 +340,7 @@ static void test_nesting_is_counted_from_page(void **state) {
 
 /* ---- Items ---- */
 
-/* An item is decoded from what the scan of the page has noted: nothing of another item may show. */
-static void test_items_decode_to_their_contacts(void **state) {
+static void check_contacts(size_t expected_count) {
     static const char body[] =
         "{\"items\":["
         "{\"contactId\":1,\"sequenceId\":100,\"email\":\"a\\u0040b.example\",\"icpScore\":0.5,"
@@ -353,14 +352,10 @@ static void test_items_decode_to_their_contacts(void **state) {
     reply_error error;
     char *copy = NULL;
     reply_sequence_contact *contacts[2] = {NULL, NULL};
-    (void)state;
-    struct page *page = decode(body, sizeof body - 1, 10, &copy, &error);
+    struct page *page = decode(body, sizeof body - 1, expected_count, &copy, &error);
     assert_int_equal(page->count, 2);
     for (size_t i = 0; i < page->count; i++) {
-        const struct page_item *item = &page->items[i];
-        assert_int_equal(
-            contact_read(&item->members, item->json, item->json_length, &contacts[i], &error),
-            REPLY_OK);
+        assert_int_equal(page_read_item(page, i, &contacts[i], &error), REPLY_OK);
     }
     page_free(page);
     free(copy); /* a contact has its own copy of everything */
@@ -382,6 +377,50 @@ static void test_items_decode_to_their_contacts(void **state) {
     reply_sequence_contact_free(contacts[1]);
 }
 
+/* An item is decoded from what the scan of the page has noted: nothing of another item may show. Of
+ * an item beyond those that were asked for nothing is noted. */
+static void test_items_decode_to_their_contacts(void **state) {
+    (void)state;
+    for (size_t expected_count = 1; expected_count <= 3; expected_count++) {
+        check_contacts(expected_count);
+    }
+}
+
+/* ---- Memory ---- */
+
+static size_t largest_block;
+
+void *__real_realloc(void *block, size_t size);
+void *__wrap_realloc(void *block, size_t size);
+
+void *__wrap_realloc(void *block, size_t size) {
+    largest_block = size > largest_block ? size : largest_block;
+    return __real_realloc(block, size);
+}
+
+/* A page of many tiny items, far more than were asked for, must not need many times its size. */
+static void test_tiny_items_need_little_memory(void **state) {
+    enum { COUNT = 100000 };
+    static const char item[] = "{\"contactId\":1},";
+    static char body[COUNT * sizeof item + 64];
+    reply_error error;
+    char *copy = NULL;
+    size_t length = (size_t)sprintf(body, "{\"items\":[");
+    (void)state;
+    for (int i = 0; i < COUNT; i++) {
+        memcpy(body + length, item, sizeof item);
+        length += sizeof item - 1;
+    }
+    length += (size_t)sprintf(body + length - 1, "],\"hasMore\":true}") - 1;
+    largest_block = 0;
+    struct page *page = decode(body, length, 1000, &copy, &error);
+    fixture_expect_no_error("tiny items", &error);
+    assert_int_equal(page->count, COUNT);
+    assert_in_range(largest_block, length / 2, 4 * length);
+    page_free(page);
+    free(copy);
+}
+
 static void test_null_page_is_freed(void **state) {
     (void)state;
     page_free(NULL);
@@ -397,6 +436,7 @@ int main(void) {
         cmocka_unit_test(test_code_of_problem_is_kept),
         cmocka_unit_test(test_nesting_is_counted_from_page),
         cmocka_unit_test(test_items_decode_to_their_contacts),
+        cmocka_unit_test(test_tiny_items_need_little_memory),
         cmocka_unit_test(test_null_page_is_freed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -8,13 +8,13 @@
 #include "fuzz.h"
 #include "fuzz_contact.h"
 
-static void check_item(const struct page_item *item) {
+static void check_item(const struct page *page, size_t index) {
+    const struct page_item *item = &page->items[index];
     reply_sequence_contact *contact = NULL;
     reply_sequence_contact *alone = NULL;
     reply_error error;
     reply_error error_alone;
-    const reply_result result = contact_read(&item->members, item->json, item->json_length,
-                                             &contact, error_begin(&error, NULL));
+    const reply_result result = page_read_item(page, index, &contact, error_begin(&error, NULL));
     const reply_result result_alone =
         reply_decode_sequence_contact(item->json, item->json_length, &alone, &error_alone);
     FUZZ_CHECK(result == result_alone);
@@ -40,7 +40,7 @@ static void check_page(const struct page *page, const char *body, size_t size) {
                    item->json[item->json_length - 1] == '}');
         end = item->json + item->json_length;
         FUZZ_CHECK(end <= body + size);
-        check_item(item);
+        check_item(page, i);
     }
 }
 
