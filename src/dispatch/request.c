@@ -60,17 +60,23 @@ bool request_has_header_name(const char *line, const char *name) {
 }
 
 char *request_make_header(const char *name, const char *value) {
+    const size_t name_length = strlen(name);
     value += strspn(value, " ");
     size_t value_length = strlen(value);
     while (value_length > 0 && value[value_length - 1] == ' ') {
         value_length--;
     }
-    const size_t size = strlen(name) + 2 + value_length + 1;
-    char *line = malloc(size);
+    /* libcurl takes a name and a colon alone as an order to leave the header out; "name;" sends it
+     * empty. */
+    const char *separator = value_length > 0 ? ": " : ";";
+    const size_t separator_length = strlen(separator);
+    char *line = malloc(name_length + separator_length + value_length + 1);
     if (line != NULL) {
-        /* libcurl takes a name and a colon alone as an order to leave that header out; "name;"
-         * sends it empty. */
-        snprintf(line, size, value_length > 0 ? "%s: %.*s" : "%s;", name, (int)value_length, value);
+        /* Not snprintf, which may leave copies of the key on the stack. */
+        memcpy(line, name, name_length);
+        memcpy(line + name_length, separator, separator_length);
+        memcpy(line + name_length + separator_length, value, value_length);
+        line[name_length + separator_length + value_length] = '\0';
     }
     return line;
 }

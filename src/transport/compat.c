@@ -39,7 +39,7 @@
 #include "base/error.h"
 #include "base/process.h"
 
-#if LIBCURL_VERSION_NUM < 0x074C00
+#if defined(LIBCURL_VERSION_NUM) && LIBCURL_VERSION_NUM < 0x074C00
 #error "libreplyio needs libcurl 7.76.0 or newer"
 #endif
 
