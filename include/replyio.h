@@ -25,8 +25,9 @@
  * by the host, or by another library in its process, must not run in one thread while the library
  * decodes in another, because that is a data race. The library cannot prevent it.
  *
- * Signals. The library installs no signal handler. Before libcurl 7.87, writing to a broken TLS
- * connection (OpenSSL) can raise SIGPIPE. The host must ignore it.
+ * Signals. The library installs no signal handler, and SIGPIPE never ends the host. Before libcurl
+ * 7.87, which can raise it, the signal is blocked in the calling thread while libcurl runs, and the
+ * thread's mask is restored.
  *
  * Fork. A client belongs to the process that created it. In a child process, a client inherited
  * through fork behaves as follows:
