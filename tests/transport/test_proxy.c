@@ -172,9 +172,11 @@ static void test_unreachable_proxy_hides_login(void **state) {
 
 /* The proxy repeats the login in whatever way a proxy's response can. */
 static void test_failing_proxy_hides_login(void **state) {
-    static const char *const responses[] = {
+    static const char login_required[] =
         "HTTP/1.1 407 us3r pa55\r\nProxy-Authenticate: Basic realm=\"us3r\"\r\n"
-        "X-Request-Id: us3r\r\nContent-Type: pa55\r\nContent-Length: 4\r\n\r\npa55",
+        "X-Request-Id: us3r\r\nContent-Type: pa55\r\nContent-Length: 4\r\n\r\npa55";
+    static const char *const responses[] = {
+        login_required,
         "HTTP/1.1 502 pa55\r\nX-Request-Id: us3r\r\nContent-Length: 0\r\n\r\n",
         "HTTP/1.1 302 us3r\r\nLocation: http://us3r:pa55@127.0.0.1\r\nContent-Length: 0\r\n\r\n",
         "us3r pa55\r\n\r\n",
