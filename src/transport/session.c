@@ -280,9 +280,10 @@ static int32_t give_up(struct transport_session *session, int32_t slot,
  * not be sent on the connection that libcurl chose, or is connecting and has time left, because
  * libcurl counts the host's time. */
 static bool goes_on(struct transfer *transfer, CURLcode code) {
-    return (code == CURLE_ABORTED_BY_CALLBACK && transfer->hold != TRANSFER_GOES_ON) ||
-           (code == CURLE_OPERATION_TIMEDOUT && !transfer_is_sent(transfer) &&
-            transfer_left_ms(transfer, clock_now_ms()) > 0);
+    const bool is_put_aside =
+        code == CURLE_ABORTED_BY_CALLBACK && transfer->hold != TRANSFER_GOES_ON;
+    const bool is_connecting = code == CURLE_OPERATION_TIMEDOUT && !transfer_is_sent(transfer);
+    return is_put_aside || (is_connecting && transfer_left_ms(transfer, clock_now_ms()) > 0);
 }
 
 static void restart(struct transport_session *session, struct transfer *transfer) {

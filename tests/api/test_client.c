@@ -92,7 +92,7 @@ static void test_key_is_visible_ascii(void **state) {
 }
 
 static void test_create_requires_client_pointer(void **state) {
-    reply_error error;
+    reply_error error = {0};
     (void)state;
     expect_rejected(&error, reply_client_create("key", NULL, &error), "client");
 }
@@ -261,7 +261,7 @@ static void test_invalid_header_is_rejected(void **state) {
         {"X-TEAM", "one\ttwo", "value"},    {"X-TEAM", "one\x7F", "value"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        reply_error error;
+        reply_error error = {0};
         expect_rejected(&error,
                         reply_client_add_header(*state, rows[i].name, rows[i].value, &error),
                         rows[i].words);
@@ -308,7 +308,7 @@ static void test_rejected_text_changes_nothing(void **state) {
         assert_int_equal(rows[i].set(*state, rows[i].valid, NULL), REPLY_OK);
     }
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        reply_error error;
+        reply_error error = {0};
         expect_result(&error, rows[i].set(*state, rows[i].invalid, &error),
                       REPLY_ERROR_INVALID_ARGUMENT);
     }
@@ -433,7 +433,7 @@ static void test_null_argument_is_rejected(void **state) {
                                                             "name is NULL", "value is NULL",
                                                             "path is NULL", "url is NULL"};
     for (int i = 0; i < SETTER_COUNT; i++) {
-        reply_error error;
+        reply_error error = {0};
         expect_rejected(&error, call_setter(i, NULL, true, &error), "client is NULL");
         assert_int_equal(call_setter(i, NULL, true, NULL), REPLY_ERROR_INVALID_ARGUMENT);
         if (i < POINTER_SETTER_COUNT) {
@@ -448,7 +448,7 @@ static void test_null_argument_is_rejected(void **state) {
 
 static void expect_fixed(reply_client *client) {
     for (int i = 0; i < SETTER_COUNT; i++) {
-        reply_error error;
+        reply_error error = {0};
         expect_rejected(&error, call_setter(i, client, true, &error), "call");
         assert_int_equal(call_setter(i, client, true, NULL), REPLY_ERROR_INVALID_ARGUMENT);
     }

@@ -714,7 +714,7 @@ static void test_child_ends_call_after_fork(void **state) {
         call->on_delivery = fork_at_delivery;
         list_contacts(call);
         if (child == 0) {
-            _exit(check_child(call));
+            child_quit(check_child(call));
         }
         assert_int_equal(call->result, REPLY_OK);
         assert_false(call->has_invalid_delivery);

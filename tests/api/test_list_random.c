@@ -75,7 +75,7 @@ static struct {
     size_t idle_pages;  /* since the last new delivery, and their items */
     size_t idle_items;
     bool is_shown;
-    char violation[128];
+    char violation[640];
 } model;
 
 static void show(const char *text, size_t position, size_t count) {

@@ -110,7 +110,7 @@ static bool fetch_and_fork(void) {
     child = -1;
     fetch_many(&call);
     if (child == 0) {
-        _exit(check_child(&call));
+        child_quit(check_child(&call));
     }
     expect_each_once(&call);
     assert_int_equal(call.result, REPLY_ERROR_CANCELLED);
@@ -149,10 +149,10 @@ static void test_child_ends_call_for_one(void **state) {
     reply_sequence_contact *contact = NULL;
     const reply_result result = reply_get_sequence_contact(client, SEQUENCE, 7, &contact, &error);
     if (child == 0) {
-        _exit(result == REPLY_ERROR_INVALID_ARGUMENT && contact == NULL &&
-                      strstr(error.message, "fork") != NULL
-                  ? 0
-                  : 1);
+        child_quit(result == REPLY_ERROR_INVALID_ARGUMENT && contact == NULL &&
+                           strstr(error.message, "fork") != NULL
+                       ? 0
+                       : 1);
     }
     reply_sequence_contact_free(contact);
     assert_int_equal(result, REPLY_OK);
@@ -169,7 +169,7 @@ static void test_child_ends_call_without_session(void **state) {
     fake_fail_opens(1);
     fetch_many(&call);
     if (child == 0) {
-        _exit(call.result == REPLY_ERROR_INVALID_ARGUMENT && call.delivery_count == 1 ? 0 : 1);
+        child_quit(call.result == REPLY_ERROR_INVALID_ARGUMENT && call.delivery_count == 1 ? 0 : 1);
     }
     assert_int_equal(child_wait(child), 0);
     assert_int_equal(call.result, REPLY_ERROR_NO_MEMORY);

@@ -27,6 +27,9 @@ extern void REAL(free)(void *block);
 #define REAL(name) (__extension__(__typeof__(&(name))) dlsym(RTLD_NEXT, #name))
 #endif
 
+/* AddressSanitizer of clang 19 allocates while it starts, before instrumented code can run. */
+#define UNINSTRUMENTED __attribute__((no_sanitize("address")))
+
 static _Thread_local bool is_armed;
 static _Thread_local bool is_permanent;
 static _Thread_local long failing_index; /* from 1; 0 if none */
@@ -49,7 +52,7 @@ long failing_malloc_live(void) {
     return live_count;
 }
 
-static bool fails(void) {
+UNINSTRUMENTED static bool fails(void) {
     if (!is_armed) {
         return false;
     }
@@ -63,17 +66,17 @@ static bool fails(void) {
     return is_failing;
 }
 
-static void *count_block(void *block) {
+UNINSTRUMENTED static void *count_block(void *block) {
     atomic_fetch_add(&live_count, block != NULL);
     return block;
 }
 
-void *malloc(size_t size) {
+UNINSTRUMENTED void *malloc(size_t size) {
     return fails() ? NULL : count_block(REAL(malloc)(size));
 }
 
 /* musl's calloc calls malloc, which would count the block twice. */
-void *calloc(size_t number, size_t size) {
+UNINSTRUMENTED void *calloc(size_t number, size_t size) {
     size_t total = 0;
     if (fails() || __builtin_mul_overflow(number, size, &total)) {
         return NULL;
@@ -82,7 +85,7 @@ void *calloc(size_t number, size_t size) {
     return block != NULL ? memset(block, 0, total) : NULL;
 }
 
-void *realloc(void *block, size_t size) {
+UNINSTRUMENTED void *realloc(void *block, size_t size) {
     if (fails()) {
         return NULL;
     }
@@ -98,7 +101,7 @@ char *strdup(const char *text) {
     return copy != NULL ? memcpy(copy, text, size) : NULL;
 }
 
-void free(void *block) {
+UNINSTRUMENTED void free(void *block) {
     atomic_fetch_sub(&live_count, block != NULL);
     REAL(free)(block);
 }

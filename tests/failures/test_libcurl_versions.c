@@ -142,6 +142,35 @@ static void test_too_old_libcurl_is_rejected(void **state) {
     assert_int_equal(child_run(check_oldest_version, NULL), 0);
 }
 
+/* ---- Options ---- */
+
+/* Returns 0, or the number of the check that failed. */
+static int check_options(void *version) {
+    reply_error error;
+    version_num = *(const unsigned int *)version;
+    if (compat_prepare(error_begin(&error, NULL)) != REPLY_OK) {
+        return 1;
+    }
+    CURL *easy = curl_easy_init();
+    CURLM *multi = curl_multi_init();
+    const CURLcode code = compat_configure(easy, 1024 * 1024, true);
+    compat_configure_multi(multi);
+    curl_multi_cleanup(multi);
+    curl_easy_cleanup(easy);
+    return code == CURLE_OK ? 0 : 2;
+}
+
+/* Catches an option of a newer version that makes every call fail, and a buffer too large for it.
+ */
+static void test_options_of_each_version_are_accepted(void **state) {
+    static const unsigned int versions[] = {0x074C00, 0x075801, 0x080500, 0x080E01, 0x081400};
+    (void)state;
+    for (size_t i = 0; i < sizeof versions / sizeof *versions; i++) {
+        unsigned int version = versions[i];
+        assert_int_equal(child_run(check_options, &version), 0);
+    }
+}
+
 /* ---- SIGPIPE ---- */
 
 static bool is_sigpipe_blocked(void) {
@@ -283,6 +312,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_version_decides_handle_reuse),
         cmocka_unit_test(test_too_old_libcurl_is_rejected),
+        cmocka_unit_test(test_options_of_each_version_are_accepted),
         cmocka_unit_test(test_sigpipe_is_kept_from_host),
         cmocka_unit_test(test_failed_initialisation_is_retried),
         cmocka_unit_test(test_missing_tls_is_named),

@@ -55,16 +55,18 @@ if ! $cxx "$work/probe.cpp" -o "$work/probe" 2>/dev/null; then
     languages="c99 c11 c17"
 fi
 
+cp "$here/consumer.c" "$work/consumer.cpp"
+
 # compile PROGRAM LANGUAGE FLAG...: compiles the consumer without a build system.
 compile() {
     program=$1
     language=$2
     shift 2
     compiler=$cc
-    kind=c
-    case $language in c++*) compiler=$cxx kind=c++ ;; esac
+    consumer=$here/consumer.c
+    case $language in c++*) compiler=$cxx consumer=$work/consumer.cpp ;; esac
     $compiler -std="$language" -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wundef -Werror \
-        -x "$kind" "$here/consumer.c" -x none -o "$program" "$@"
+        "$consumer" -o "$program" "$@"
 }
 
 use_by_compiler() { # NAME FLAG...

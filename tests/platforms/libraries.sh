@@ -41,6 +41,7 @@ test_prefix() {
     build=$builds/libraries/$(basename "$prefix")
     mkdir -p "$build"
     export PKG_CONFIG_PATH="$prefix/lib/pkgconfig"
+    export CPATH="$prefix/include" # the CMake package of cJSON has no include directory
     export LD_LIBRARY_PATH="$prefix/lib"
     libcurl=$(pkg-config --modversion libcurl)
     cjson=$(pkg-config --modversion libcjson)

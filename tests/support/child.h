@@ -9,8 +9,11 @@
  * after 30 s. Returns the process id, or -1 on failure. */
 pid_t child_start(int (*act)(void *context), void *context);
 
-/* Ends a child that the caller has forked itself. */
+/* Ends a child that the caller has forked itself, from another program. */
 _Noreturn void child_exit(int status);
+
+/* Ends a child that the caller has forked itself while this process had one thread. */
+_Noreturn void child_quit(int status);
 
 /* Waits for a child. Returns its exit status, or -1 if it was not started or a signal ended it. */
 int child_wait(pid_t child);

@@ -38,7 +38,8 @@ struct connection {
 
 struct server {
     struct server *next;
-    struct server_step *scripts[2]; /* for the first connection and for all others */
+    struct server_step *scripts[2]; /* for one connection and for all others */
+    int special_number;             /* of the connection that plays the first script */
     int listener;
     int stop_event; /* readable when the server must stop */
     int port;
@@ -373,9 +374,9 @@ static void begin_connection(struct server *server, int accepted) {
     pthread_mutex_lock(&server->lock);
     *connection = (struct connection){.next = server->connections,
                                       .server = server,
-                                      .script = server->scripts[server->connection_count > 0],
                                       .socket = accepted,
                                       .number = ++server->connection_count};
+    connection->script = server->scripts[connection->number != server->special_number];
     server->connections = connection;
     pthread_cond_broadcast(&server->changed);
     pthread_mutex_unlock(&server->lock);
@@ -444,6 +445,7 @@ static struct server *start(int family, const struct server_step *first,
     snprintf(server->url, sizeof server->url, "http://%s:%d/v4",
              family == AF_INET ? "127.0.0.1" : "[::1]", server->port);
     snprintf(server->https_url, sizeof server->https_url, "https%s", server->url + strlen("http"));
+    server->special_number = 1;
     server->scripts[0] = copy_script(first);
     server->scripts[1] = copy_script(other);
     server->stop_event = eventfd(0, EFD_CLOEXEC);
@@ -460,6 +462,13 @@ struct server *server_start_two_scripts(const struct server_step *first,
                                         const struct server_step *other) {
     struct server *server = start(AF_INET, first, other);
     assert_non_null(server);
+    return server;
+}
+
+struct server *server_start_special(int number, const struct server_step *special,
+                                    const struct server_step *other) {
+    struct server *server = server_start_two_scripts(special, other);
+    server->special_number = number;
     return server;
 }
 

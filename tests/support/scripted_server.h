@@ -108,6 +108,11 @@ struct server *server_start(const struct server_step *script);
 struct server *server_start_two_scripts(const struct server_step *first,
                                         const struct server_step *other);
 
+/* Starts a server whose connection with this number, from 1, plays the first script, and every
+ * other one the other. */
+struct server *server_start_special(int number, const struct server_step *special,
+                                    const struct server_step *other);
+
 /* Starts a server on ::1. Returns NULL if the machine has no IPv6. */
 struct server *server_start_ipv6(const struct server_step *script);
 

@@ -151,25 +151,40 @@ static void test_good_connection_is_kept(void **state) {
 
 /* ---- Connections that are out of step ---- */
 
-#define STRAY_BODY                                                                                 \
-    "{\"contactId\":1,\"sequenceId\":7,\"status\":\"Active\",\"currentStep\":1,"                   \
+/* A complete response with a contact, less its first bytes. */
+#define CONTACT_REST(contact)                                                                      \
+    "/1.1 200 OK\r\nConnection: keep-alive\r\nContent-Length: 124\r\n\r\n"                         \
+    "{\"contactId\":" contact ",\"sequenceId\":7,\"status\":\"Active\",\"currentStep\":1,"         \
     "\"addingDate\":\"2024-03-08T10:00:00+00:00\",\"isOptedOut\":false}"
-#define STRAY_REST     "/1.1 200 OK\r\nConnection: keep-alive\r\nContent-Length: 124\r\n\r\n" STRAY_BODY
-#define STRAY_RESPONSE "HTTP" STRAY_REST
+#define CONTACT(contact) "HTTP" CONTACT_REST(contact)
 
-/* Would catch each later response on the connection being taken for that of the request before. */
+/* A stray response comes late, so that the server's own come one request too late. Would catch each
+ * of these being taken for that of another request. */
 static void test_stray_response_costs_one_contact(void **state) {
-    static const struct server_step first[] = {EXPECT,  RESPOND, EXPECT,  SEND(STRAY_RESPONSE),
-                                               RESPOND, EXPECT,  RESPOND, EXPECT,
-                                               RESPOND, CLOSE};
-    struct server *server = server_start_two_scripts(first, RESPONSES);
-    reply_client *client = wire_create_client(server_url(server));
+    static const struct server_step first[] = {EXPECT,     RESPOND,
+                                               EXPECT,     SEND(CONTACT("1")),
+                                               EXPECT,     SEND(CONTACT("2")),
+                                               EXPECT,     SEND(CONTACT("3")),
+                                               EXPECT,     SEND(CONTACT("4")),
+                                               EXPECT,     SEND(CONTACT("5")),
+                                               AWAIT_CLOSE};
     (void)state;
-    for (int contact = 1; contact <= 9; contact++) {
-        assert_int_equal(wire_fetch_ids(client, 7, contact, NULL),
-                         contact == 2 ? REPLY_ERROR_INVALID_RESPONSE : REPLY_OK);
+    for (int is_many = 0; is_many < 2; is_many++) {
+        struct server *server = server_start_two_scripts(first, RESPONSES);
+        reply_client *client = wire_create_client(server_url(server));
+        reply_client_set_max_concurrency(client, 1, NULL);
+        int lost_count = 0;
+        if (is_many == 1) {
+            const struct wire_summary summary = wire_fetch_all(client, 7, 9);
+            lost_count = summary.error_counts[REPLY_ERROR_INVALID_RESPONSE];
+            assert_int_equal(summary.contact_count + lost_count, 9);
+        }
+        for (int contact = 1; contact <= 9 && is_many == 0; contact++) {
+            lost_count += wire_fetch_ids(client, 7, contact, NULL) != REPLY_OK;
+        }
+        assert_int_equal(lost_count, 1);
+        assert_int_equal(server_connection_count(server), 2);
     }
-    assert_int_equal(server_connection_count(server), 2);
 }
 
 static struct server *released;
@@ -184,7 +199,7 @@ static void release(size_t index) {
 static void test_requests_on_retired_connection_finish(void **state) {
     (void)state;
     released = server_start_two_scripts(
-        SCRIPT(EXPECT, SEND_SLOWLY("HTTP", 20), SEND(STRAY_REST), AWAIT_CLOSE),
+        SCRIPT(EXPECT, SEND_SLOWLY("HTTP", 20), SEND(CONTACT_REST("1")), AWAIT_CLOSE),
         SCRIPT(EXPECT, AWAIT_RELEASE, RESPOND, AWAIT_CLOSE));
     reply_client *client = nginx_create_client_of(released);
     wire_set_hooks(NULL, release);
@@ -234,7 +249,7 @@ static const struct late_case {
 } late_cases[] = {
     {"unasked 408", "HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\n\r\n"},
     {"late 404", "HTTP/1.1 404 Not Found\r\nContent-Length: 2\r\n\r\n{}"},
-    {"late 200 of the same contact", STRAY_RESPONSE},
+    {"late 200 of the same contact", CONTACT("1")},
     {"garbage", "\x15\x03\x03"},
 };
 
@@ -329,8 +344,8 @@ static void *release_at_twenty_requests(void *server) {
 static void check_limit(const char *status, const char *response, bool is_http2, int callback_ms) {
     pthread_t releaser;
     limit.server =
-        server_start_two_scripts(SCRIPT(EXPECT, AWAIT_RELEASE, SEND_TEXT(response), AWAIT_CLOSE),
-                                 SCRIPT(EXPECT, AWAIT_RELEASE, RESPOND, REPEAT));
+        server_start_special(15, SCRIPT(EXPECT, AWAIT_RELEASE, SEND_TEXT(response), AWAIT_CLOSE),
+                             SCRIPT(EXPECT, AWAIT_RELEASE, RESPOND, REPEAT));
     limit.status = status;
     limit.callback_ms = callback_ms;
     limit.sent_count = -1;
@@ -434,9 +449,11 @@ static void test_large_headers_keep_all_contacts(void **state) {
     reply_client *client =
         nginx_create_client_at(nginx_port(NGINX_HTTP2), "/large/v4", "known.pem");
     (void)state;
-    const struct wire_summary summary = wire_fetch_all(client, 13, 60);
-    assert_int_equal(summary.contact_count, 60);
-    assert_int_equal(summary.max_attempts, 1);
+    for (int i = 0; i < 5; i++) {
+        const struct wire_summary summary = wire_fetch_all(client, 13, 60);
+        assert_int_equal(summary.contact_count, 60);
+        assert_int_equal(summary.max_attempts, 1);
+    }
 }
 
 /* ---- Other programs and children ---- */
@@ -582,7 +599,7 @@ static void test_fork_in_log_spares_parent(void **state) {
 /* Would catch a child that shuts down the parent's connection because of the wrong ids. */
 static void test_fork_before_retirement_spares_parent(void **state) {
     struct server *server = server_start_two_scripts(
-        SCRIPT(EXPECT, SEND(STRAY_RESPONSE), AWAIT_CLOSE), SCRIPT(EXPECT, RESPOND, AWAIT_CLOSE));
+        SCRIPT(EXPECT, SEND(CONTACT("1")), AWAIT_CLOSE), SCRIPT(EXPECT, RESPOND, AWAIT_CLOSE));
     (void)state;
     const struct wire_summary summary =
         fetch_and_fork(nginx_create_client_of(server), ": 200 in", 0, 17);

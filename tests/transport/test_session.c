@@ -329,6 +329,54 @@ static void test_wake_ends_next_wait(void **state) {
     transport_libcurl.close(session, false);
 }
 
+/* Waits until a slot has a response. */
+static void wait_for_slot(struct transport_session *session, int32_t slot,
+                          struct transport_response *response) {
+    const int64_t started_ms = timing_now_ms();
+    int32_t finished = transport_libcurl.collect(session, response);
+    while (finished < 0 && timing_now_ms() - started_ms < timing_scale_ms(20000)) {
+        transport_libcurl.wait(session, 100);
+        finished = transport_libcurl.collect(session, response);
+    }
+    assert_int_equal(finished, slot);
+}
+
+/* A 429 has arrived when another request starts. Would catch that request being sent before the
+ * caller has seen the 429, and never being sent because of it. */
+static void test_limit_holds_back_unsent_request(void **state) {
+    static const char limit[] = "HTTP/1.1 429 Slow\r\nContent-Length: 0\r\n\r\n";
+    char headers[] = "Accept: application/json";
+    char *lines[] = {headers};
+    struct server *server = server_start_two_scripts(SCRIPT(EXPECT, SEND(limit), MARK, AWAIT_CLOSE),
+                                                     SCRIPT(EXPECT, RESPOND, AWAIT_CLOSE));
+    const struct transport_settings settings = {
+        .base_url = {.text = server_url(server), .is_loopback = true},
+        .headers = lines,
+        .header_count = 1,
+        .connect_timeout_ms = 10000};
+    const struct transport_request request = {.url = server_url(server),
+                                              .max_body_size = 1000,
+                                              .timeout_ms = 20000,
+                                              .deadline_ms = INT64_MAX};
+    struct transport_session *session = transport_libcurl.open(&settings, 2);
+    struct transport_response response;
+    (void)state;
+    transport_libcurl.start(session, 0, &request);
+    while (server_request_count(server) == 0) {
+        transport_libcurl.wait(session, 10);
+        assert_int_equal(transport_libcurl.collect(session, &response), -1);
+    }
+    server_await_marks(server, 1);
+    transport_libcurl.start(session, 1, &request);
+    transport_libcurl.wait(session, 1000);
+    wait_for_slot(session, 0, &response);
+    assert_int_equal(response.http_status, 429);
+    assert_int_equal(server_request_count(server), 1);
+    wait_for_slot(session, 1, &response);
+    assert_int_equal(response.http_status, 200);
+    transport_libcurl.close(session, false);
+}
+
 /* ---- Log ---- */
 
 static void test_log_has_attempts_and_waits(void **state) {
@@ -382,6 +430,7 @@ int main(void) {
         WIRE_TEST(test_retry_after_is_waited_for),
         WIRE_TEST(test_too_long_wait_is_not_started),
         WIRE_TEST(test_wake_ends_next_wait),
+        WIRE_TEST(test_limit_holds_back_unsent_request),
         WIRE_TEST(test_log_has_attempts_and_waits),
         WIRE_TEST(test_setting_after_call_is_rejected),
     };
