@@ -339,7 +339,7 @@ static bool scan_next(struct scanner *scanner, size_t level, struct json_value *
 static bool scan_members(struct scanner *scanner, json_member_fn on_member, void *context,
                          struct json_value *object) {
     const size_t level = scanner->depth;
-    struct json_value name;
+    struct json_value name = {.is_text = true};
     struct json_value value;
     *object = (struct json_value){.text = scanner->at, .is_text = true};
     if (!open_container(scanner, object, JSON_OBJECT, '}') ||
@@ -394,7 +394,7 @@ static bool scan_items(struct scanner *scanner, const struct json_visitor *visit
 static bool scan_lists(struct scanner *scanner, const struct json_visitor *visitor,
                        struct json_value *object) {
     const size_t level = scanner->depth;
-    struct json_value name;
+    struct json_value name = {.is_text = true};
     struct json_value value;
     *object = (struct json_value){.text = scanner->at, .is_text = true};
     if (!open_container(scanner, object, JSON_OBJECT, '}') ||
