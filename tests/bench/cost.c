@@ -112,14 +112,15 @@ static long read_peak_memory(void) {
 void cost_print_memory_growth(enum side side, enum work_kind kind, const struct setting *little,
                               const struct setting *much) {
     const struct work *work = work_of(side, kind);
+    if (kind == LIST) {
+        cost_run(side, kind, little, 1); /* its memory for CAs and TLS is used again */
+    }
     void *state = work->open(much);
-    void *little_state = kind == LIST ? work->open(little) : state;
-    work->run(little_state, kind == LIST ? 1 : MEMORY_BEFORE);
+    if (kind == MANY) {
+        work->run(state, MEMORY_BEFORE);
+    }
     const long before = read_peak_memory();
     work->run(state, kind == LIST ? 1 : MEMORY_AFTER);
     printf("growth: %ld\n", read_peak_memory() - before);
     work->close(state);
-    if (little_state != state) {
-        work->close(little_state);
-    }
 }
