@@ -100,12 +100,17 @@ static bool scan_escape(struct scanner *scanner, struct json_value *string) {
     return true;
 }
 
+/* Rows of 16 bytes. */
+#define NO_BYTE      0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0
+#define EACH_BYTE    1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1
+#define NO_QUOTE     1, 1, 0, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1
+#define NO_BACKSLASH 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 1, 1, 1
+
 /* Bytes that need no look inside a string: ASCII but control characters, quote and backslash. */
 static const bool is_ordinary[256] = {
-    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    1, 1, 0, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,
-    1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 1, 1, 1,
-    1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1};
+    NO_BYTE,   NO_BYTE,      NO_QUOTE,  EACH_BYTE, /* 0x00 to 0x3F */
+    EACH_BYTE, NO_BACKSLASH, EACH_BYTE, EACH_BYTE, /* 0x40 to 0x7F */
+};
 
 /* Scans a byte of a string, or bytes that belong together, that is not ordinary. */
 static bool scan_special(struct scanner *scanner, struct json_value *string) {
