@@ -100,12 +100,17 @@ static bool scan_escape(struct scanner *scanner, struct json_value *string) {
     return true;
 }
 
+/* Rows of 16 bytes. */
+#define NO_BYTE      0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0
+#define EACH_BYTE    1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1
+#define NO_QUOTE     1, 1, 0, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1
+#define NO_BACKSLASH 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 1, 1, 1
+
 /* Bytes that need no look inside a string: ASCII but control characters, quote and backslash. */
 static const bool is_ordinary[256] = {
-    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    1, 1, 0, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,
-    1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 1, 1, 1,
-    1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1};
+    NO_BYTE,   NO_BYTE,      NO_QUOTE,  EACH_BYTE, /* 0x00 to 0x3F */
+    EACH_BYTE, NO_BACKSLASH, EACH_BYTE, EACH_BYTE, /* 0x40 to 0x7F */
+};
 
 /* Scans a byte of a string, or bytes that belong together, that is not ordinary. */
 static bool scan_special(struct scanner *scanner, struct json_value *string) {
@@ -339,7 +344,7 @@ static bool scan_next(struct scanner *scanner, size_t level, struct json_value *
 static bool scan_members(struct scanner *scanner, json_member_fn on_member, void *context,
                          struct json_value *object) {
     const size_t level = scanner->depth;
-    struct json_value name = {0};
+    struct json_value name = {.is_text = true};
     struct json_value value;
     *object = (struct json_value){.text = scanner->at, .is_text = true};
     if (!open_container(scanner, object, JSON_OBJECT, '}') ||
@@ -394,7 +399,7 @@ static bool scan_items(struct scanner *scanner, const struct json_visitor *visit
 static bool scan_lists(struct scanner *scanner, const struct json_visitor *visitor,
                        struct json_value *object) {
     const size_t level = scanner->depth;
-    struct json_value name = {0};
+    struct json_value name = {.is_text = true};
     struct json_value value;
     *object = (struct json_value){.text = scanner->at, .is_text = true};
     if (!open_container(scanner, object, JSON_OBJECT, '}') ||

@@ -8,7 +8,14 @@
 
 #include "check.h"
 
-enum { FEW = 100, MANY_MORE = 600, PAGE = 1000, REPEATS = 3 };
+enum {
+    FEW = 100,
+    MANY_MORE = 600,
+    PAGE = 1000,
+    MEMORY_BEFORE = 2000,
+    MEMORY_AFTER = 40000,
+    REPEATS = 3
+};
 
 /* ---- The runs ---- */
 
@@ -102,16 +109,18 @@ static long read_peak_memory(void) {
     return size;
 }
 
-/* Returns the peak memory after a run. */
-static long run_for_memory(enum side side, enum work_kind kind, const struct setting *setting,
-                           size_t count) {
-    cost_run(side, kind, setting, count);
-    return read_peak_memory();
-}
-
 void cost_print_memory_growth(enum side side, enum work_kind kind, const struct setting *little,
                               const struct setting *much) {
-    const long before = run_for_memory(side, kind, little, kind == LIST ? 1 : 2000);
-    const long after = run_for_memory(side, kind, much, kind == LIST ? 1 : MAX_CONTACTS);
-    printf("growth: %ld\n", after - before);
+    const struct work *work = work_of(side, kind);
+    if (kind == LIST) {
+        cost_run(side, kind, little, 1); /* its memory for CAs and TLS is used again */
+    }
+    void *state = work->open(much);
+    if (kind == MANY) {
+        work->run(state, MEMORY_BEFORE);
+    }
+    const long before = read_peak_memory();
+    work->run(state, kind == LIST ? 1 : MEMORY_AFTER);
+    printf("growth: %ld\n", read_peak_memory() - before);
+    work->close(state);
 }

@@ -152,8 +152,8 @@ static void print_decode(const struct program *program, const struct setting *se
 static void print_page_memory(const struct program *program) {
     const double baseline = measure_memory_growth(program, BASELINE, LIST);
     const double library = measure_memory_growth(program, LIBRARY, LIST);
-    table_print(&(struct line){"page of 1,000: memory growth, at most 3 times its size", "KiB",
-                               baseline, library, exactly(library / baseline), LIBRARY_AT_MOST,
+    table_print(&(struct line){"page of 1,000: memory growth, at most 3 pages", "KiB", baseline,
+                               library, exactly(library / baseline), LIBRARY_AT_MOST,
                                3 * file_size_kib("page.json")});
 }
 
@@ -174,9 +174,8 @@ static void print_list_time(const struct program *program, struct setting *setti
     for (int i = 0; i < 2; i++) {
         seconds[i] = time_once(LIBRARY, i == 0 ? MANY : LIST, setting, MAX_CONTACTS);
     }
-    table_print(&(struct line){"40,000 contacts, HTTP/2: the library's many, and its list", "s",
-                               seconds[0], seconds[1], exactly(seconds[1] / seconds[0]), NO_TARGET,
-                               0});
+    table_print(&(struct line){"40,000 contacts, HTTP/2: many by id, and the list", "s", seconds[0],
+                               seconds[1], exactly(seconds[1] / seconds[0]), NO_TARGET, 0});
 }
 
 static double count_bytes(const struct program *program, struct setting *setting,
@@ -190,8 +189,8 @@ static double count_bytes(const struct program *program, struct setting *setting
 static void print_list_bytes(const struct program *program, struct setting *setting) {
     const double plain = count_bytes(program, setting, "/v4");
     const double compressed = count_bytes(program, setting, "/gzip");
-    table_print(&(struct line){"40,000 contacts, HTTP/2, bytes: without gzip, and with it", "KiB",
-                               plain, compressed, exactly(compressed / plain), NO_TARGET, 0});
+    table_print(&(struct line){"40,000 contacts, HTTP/2, bytes: plain, and with gzip", "KiB", plain,
+                               compressed, exactly(compressed / plain), NO_TARGET, 0});
 }
 
 static void print_threads(const struct program *program, struct setting *setting) {

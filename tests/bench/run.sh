@@ -43,17 +43,36 @@ make_certificates() {
 }
 
 # write_page <file> <skip> <count> <has more> writes a page of the list: the example contact, with
-# ids that count from 1 and a name and an address of each contact's own.
+# ids that count from 1, and other names and dates for each contact, because equal ones would
+# compress far too well.
 write_page() {
     awk -v skip="$2" -v count="$3" -v has_more="$4" '
+        function word(length_of_word,  text) {
+            for (text = ""; length(text) < length_of_word;) {
+                text = text substr("abcdefghijklmnopqrstuvwxyz", 1 + int(26 * rand()), 1)
+            }
+            return text
+        }
+        function replace(old, new) {
+            sub(old, new, item)
+        }
         { contact = contact $0 }
         END {
+            srand(skip)
             printf "{\"items\":["
             for (i = 1; i <= count; i++) {
                 item = contact
-                sub(/"contactId": [0-9]*/, "\"contactId\": " (skip + i), item)
-                sub(/john.doe@/, "john.doe." (skip + i) "@", item)
-                sub(/"Doe"/, "\"Doe " (skip + i) "\"", item)
+                first = word(4)
+                last = word(6)
+                company = word(8)
+                replace("\"contactId\": [0-9]*", "\"contactId\": " (skip + i))
+                replace("john.doe@company", first "." last "@" company)
+                replace("John", first)
+                replace("Doe", last)
+                replace("Tech", company)
+                replace("10:00:00", int(10 + 10 * rand()) ":" int(10 + 50 * rand()) ":00")
+                replace("09:00:00", int(10 + 10 * rand()) ":" int(10 + 50 * rand()) ":00")
+                replace(" 0[.]85", " 0." int(10 + 90 * rand()))
                 printf "%s%s", (i > 1 ? "," : ""), item
             }
             printf "],\"hasMore\":%s}", has_more

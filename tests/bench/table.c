@@ -44,7 +44,7 @@ static void format_target(char *text, size_t size, const struct line *line) {
     if (line->target_kind == NO_TARGET) {
         text[0] = '\0';
     } else if (line->target_kind == LIBRARY_AT_MOST) {
-        snprintf(text, size, "<= %.0f %s", line->target, line->unit);
+        snprintf(text, size, "<= %.4g %s", line->target, line->unit);
     } else {
         snprintf(text, size, "%s %.2f",
                  line->target_kind == RATIO_AT_LEAST ? ">=" : "<=", line->target);

@@ -238,7 +238,7 @@ static void test_page_of_16_mib_is_accepted(void **state) {
 static void test_larger_page_is_rejected(void **state) {
     static const struct {
         const char *name;
-        struct server_step steps[4];
+        struct server_step steps[5];
     } rows[] = {
         {"by its length", {EXPECT, SEND(OK_HEADERS LENGTH(16777217)), AWAIT_CLOSE}},
         {"by its bytes",
