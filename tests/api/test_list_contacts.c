@@ -2,6 +2,7 @@
  * pages, items, what ends a call, the callback, threads and fork. */
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -468,7 +469,7 @@ static void test_session_out_of_memory_is_reported(void **state) {
     expect_listed(call, 1, 25);
 }
 
-static int adds_until_failure;
+static atomic_int adds_until_failure; /* calls in several threads count it down, too */
 bool __real_id_set_add(struct id_set *set, int64_t id);
 bool __wrap_id_set_add(struct id_set *set, int64_t id);
 
