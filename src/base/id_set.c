@@ -5,11 +5,21 @@
 
 enum { FIRST_CAPACITY = 1024 }; /* a power of two, as all capacities are */
 
+/* A server chooses the ids. After two rounds each bit of an id affects the low bits of the hash;
+ * one round would leave the ids that differ only in their high bits in one slot, whatever the seed.
+ */
+static uint64_t hash_id(const struct id_set *set, int64_t id) {
+    uint64_t hash = (uint64_t)id ^ set->seed;
+    for (int round = 0; round < 2; round++) {
+        hash *= UINT64_C(0x9E3779B97F4A7C15);
+        hash ^= hash >> 32;
+    }
+    return hash;
+}
+
 /* Returns the id's slot, or the free slot where it would be. */
 static size_t find_slot(const struct id_set *set, int64_t id) {
-    uint64_t hash = ((uint64_t)id ^ set->seed) * UINT64_C(0x9E3779B97F4A7C15);
-    hash ^= hash >> 32;
-    size_t index = (size_t)hash & (set->capacity - 1);
+    size_t index = (size_t)hash_id(set, id) & (set->capacity - 1);
     while (set->slots[index] != 0 && set->slots[index] != id) {
         index = (index + 1) & (set->capacity - 1);
     }

@@ -68,6 +68,33 @@ static void test_set_grows_without_loss(void **state) {
     }
 }
 
+/* Returns the length of the longest row of used slots, which is about what a search may cost. */
+static size_t find_longest_search(const struct id_set *set) {
+    size_t longest = 0;
+    size_t length = 0;
+    for (size_t i = 0; i < set->capacity; i++) {
+        length = set->slots[i] != 0 ? length + 1 : 0;
+        longest = length > longest ? length : longest;
+    }
+    return longest;
+}
+
+/* A service, or whoever pretends to be it, must not be able to choose ids that all have one slot:
+ * the whole hash must depend on the seed and on each bit of an id. */
+static void test_regular_ids_are_spread(void **state) {
+    (void)state;
+    for (int bit = 0; bit <= 48; bit++) {
+        struct id_set set = {.seed = UINT64_C(0x0123456789ABCDEF)};
+        for (int64_t i = 1; i <= MANY; i++) {
+            assert_true(id_set_add(&set, i * (INT64_C(1) << bit)));
+        }
+        if (find_longest_search(&set) > 500) {
+            fail_msg("ids %d bits apart: a search of %zu slots", bit, find_longest_search(&set));
+        }
+        id_set_free(&set);
+    }
+}
+
 /* The library promises its callers at most 32 bytes per id. */
 static void test_memory_per_id_is_limited(void **state) {
     struct id_set set = {.seed = 1};
@@ -81,6 +108,97 @@ static void test_memory_per_id_is_limited(void **state) {
         assert_true(set.count < set.capacity); /* a search ends at a free slot */
     }
     assert_int_equal(set.count, MANY);
+    id_set_free(&set);
+}
+
+/* ---- Many ids, and no memory ---- */
+
+enum { RANDOM_COUNT = 1000000 };
+
+/* xorshift64: each number but 0 appears once in a period. */
+static uint64_t next_random(uint64_t *bits) {
+    *bits ^= *bits << 13;
+    *bits ^= *bits >> 7;
+    *bits ^= *bits << 17;
+    return *bits;
+}
+
+static int compare_ids(const void *left, const void *right) {
+    const int64_t a = *(const int64_t *)left;
+    const int64_t b = *(const int64_t *)right;
+    return (a > b) - (a < b);
+}
+
+static bool is_sorted_id(const int64_t *sorted, int64_t id) {
+    return bsearch(&id, sorted, RANDOM_COUNT, sizeof id, compare_ids) != NULL;
+}
+
+/* The reference is a sorted array. A quarter of the ids are small, so that many appear twice. */
+static void test_set_agrees_with_reference(void **state) {
+    int64_t *ids = malloc(RANDOM_COUNT * sizeof *ids);
+    uint64_t bits = 88172645463325252U;
+    size_t distinct_count = 1;
+    struct id_set set = {.seed = 17};
+    (void)state;
+    assert_non_null(ids);
+    for (size_t i = 0; i < RANDOM_COUNT; i++) {
+        const uint64_t random = next_random(&bits);
+        ids[i] = (int64_t)(i % 4 == 0 ? random % 100000 : random);
+        assert_true(id_set_add(&set, ids[i]));
+    }
+    qsort(ids, RANDOM_COUNT, sizeof *ids, compare_ids);
+    for (size_t i = 1; i < RANDOM_COUNT; i++) {
+        distinct_count += ids[i] != ids[i - 1] ? 1 : 0;
+    }
+    assert_int_equal(set.count + (set.has_zero ? 1 : 0), distinct_count);
+    for (size_t i = 0; i < RANDOM_COUNT; i++) {
+        const int64_t other = (int64_t)(next_random(&bits) % 200000);
+        assert_true(id_set_contains(&set, ids[i]));
+        assert_int_equal(id_set_contains(&set, other), is_sorted_id(ids, other));
+    }
+    id_set_free(&set);
+    free(ids);
+}
+
+static bool is_calloc_failing;
+
+void *__real_calloc(size_t count, size_t size);
+void *__wrap_calloc(size_t count, size_t size);
+
+void *__wrap_calloc(size_t count, size_t size) {
+    return is_calloc_failing ? NULL : __real_calloc(count, size);
+}
+
+/* Adds ids from 1 on until the set has to grow, which fails. Returns the first that is missing. */
+static int64_t add_until_full(struct id_set *set) {
+    int64_t id = 1;
+    is_calloc_failing = true;
+    while (id_set_add(set, id)) {
+        id++;
+    }
+    is_calloc_failing = false;
+    return id;
+}
+
+static void expect_ids_up_to(const struct id_set *set, int64_t last) {
+    assert_int_equal(set->count, last);
+    for (int64_t id = 1; id <= last; id++) {
+        assert_true(id_set_contains(set, id));
+    }
+    assert_false(id_set_contains(set, last + 1));
+}
+
+/* A set that cannot grow must keep what it has, and must be able to grow later. */
+static void test_failed_growth_loses_nothing(void **state) {
+    struct id_set set = {.seed = 1};
+    (void)state;
+    assert_int_equal(add_until_full(&set), 1);
+    expect_ids_up_to(&set, 0);
+    assert_true(id_set_add(&set, 1));
+    const int64_t missing = add_until_full(&set);
+    expect_ids_up_to(&set, missing - 1);
+    assert_true(id_set_add(&set, missing));
+    expect_ids_up_to(&set, missing);
     id_set_free(&set);
 }
 
@@ -100,7 +218,10 @@ int main(void) {
         cmocka_unit_test(test_empty_set_has_no_id),
         cmocka_unit_test(test_special_ids_are_ordinary),
         cmocka_unit_test(test_set_grows_without_loss),
+        cmocka_unit_test(test_regular_ids_are_spread),
         cmocka_unit_test(test_memory_per_id_is_limited),
+        cmocka_unit_test(test_set_agrees_with_reference),
+        cmocka_unit_test(test_failed_growth_loses_nothing),
         cmocka_unit_test(test_known_id_uses_no_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
