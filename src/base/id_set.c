@@ -52,6 +52,9 @@ static bool grow(struct id_set *set) {
 }
 
 bool id_set_add(struct id_set *set, int64_t id) {
+    if (id_set_contains(set, id)) {
+        return true;
+    }
     if (id == 0) {
         set->has_zero = true;
         return true;
@@ -59,9 +62,8 @@ bool id_set_add(struct id_set *set, int64_t id) {
     if (set->count >= set->capacity / 4 * 3 && !grow(set)) {
         return false;
     }
-    int64_t *slot = &set->slots[find_slot(set, id)];
-    set->count += *slot == 0 ? 1 : 0;
-    *slot = id;
+    set->slots[find_slot(set, id)] = id;
+    set->count++;
     return true;
 }
 

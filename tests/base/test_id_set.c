@@ -202,6 +202,20 @@ static void test_failed_growth_loses_nothing(void **state) {
     id_set_free(&set);
 }
 
+/* An id that the set has needs no slot. */
+static void test_full_set_accepts_known_ids(void **state) {
+    struct id_set set = {.seed = 1};
+    (void)state;
+    assert_true(id_set_add(&set, 1));
+    const int64_t missing = add_until_full(&set);
+    is_calloc_failing = true;
+    assert_true(id_set_add(&set, missing - 1));
+    assert_true(id_set_add(&set, 0));
+    assert_false(id_set_add(&set, missing));
+    is_calloc_failing = false;
+    id_set_free(&set);
+}
+
 static void test_known_id_uses_no_memory(void **state) {
     struct id_set set = {.seed = 1};
     (void)state;
@@ -222,6 +236,7 @@ int main(void) {
         cmocka_unit_test(test_memory_per_id_is_limited),
         cmocka_unit_test(test_set_agrees_with_reference),
         cmocka_unit_test(test_failed_growth_loses_nothing),
+        cmocka_unit_test(test_full_set_accepts_known_ids),
         cmocka_unit_test(test_known_id_uses_no_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
