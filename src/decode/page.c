@@ -102,21 +102,26 @@ static void *start_item(void *context) {
     return decoding->members;
 }
 
+/* After a fault no item is kept: the page is rejected, and tiny items would need many times the
+ * text's memory. */
 static void end_item(const struct json_value *value, void *context) {
     struct decoding *decoding = context;
     struct page_item *item = &decoding->page->items[decoding->page->count];
-    item->json = value->text;
-    item->json_length = value->length;
-    if (value->kind != JSON_OBJECT) {
-        note_fault(decoding, "is not an object", true);
-    } else if (decoding->members->is_out_of_memory) {
+    if (decoding->members->is_out_of_memory) {
         decoding->is_out_of_memory = true;
+    } else if (value->kind != JSON_OBJECT) {
+        note_fault(decoding, "is not an object", true);
     } else if (!contact_read_contact_id(decoding->members, &item->contact_id)) {
         note_fault(decoding, "has no valid \"contactId\"", true);
+    }
+    if (decoding->fault != NULL) {
+        return;
     }
     if (!contact_read_sequence_id(decoding->members, &item->sequence_id)) {
         item->sequence_id = INT64_MIN;
     }
+    item->json = value->text;
+    item->json_length = value->length;
     decoding->page->count++;
 }
 

@@ -398,27 +398,44 @@ void *__wrap_realloc(void *block, size_t size) {
     return __real_realloc(block, size);
 }
 
+enum { TINY_COUNT = 100000 };
+
+/* Writes a page that has an item many times. Returns its length. */
+static size_t write_tiny_items(char *body, const char *item) {
+    size_t length = (size_t)sprintf(body, "{\"items\":[%s", item);
+    for (int i = 1; i < TINY_COUNT; i++) {
+        length += (size_t)sprintf(body + length, ",%s", item);
+    }
+    return length + (size_t)sprintf(body + length, "],\"hasMore\":true}");
+}
+
 /* A page of many tiny items, far more than were asked for, must not need many times its size. */
 static void test_tiny_items_need_little_memory(void **state) {
-    enum { COUNT = 100000 };
-    static const char item[] = "{\"contactId\":1},";
-    static char body[COUNT * sizeof item + 64];
+    static char body[TINY_COUNT * 16 + 64];
     reply_error error;
     char *copy = NULL;
-    size_t length = (size_t)sprintf(body, "{\"items\":[");
+    const size_t length = write_tiny_items(body, "{\"contactId\":1}");
     (void)state;
-    for (int i = 0; i < COUNT; i++) {
-        memcpy(body + length, item, sizeof item);
-        length += sizeof item - 1;
-    }
-    length += (size_t)sprintf(body + length - 1, "],\"hasMore\":true}") - 1;
     largest_block = 0;
     struct page *page = decode(body, length, 1000, &copy, &error);
     fixture_expect_no_error("tiny items", &error);
-    assert_int_equal(page->count, COUNT);
+    assert_int_equal(page->count, TINY_COUNT);
     assert_in_range(largest_block, length / 2, 4 * length);
     page_free(page);
     free(copy);
+}
+
+/* What is rejected can be smaller than any valid item: nothing may be kept of it. */
+static void test_rejected_items_need_no_memory(void **state) {
+    static const char *const items[] = {"0", "{}", "{\"contactId\":\"\"}"};
+    static char body[TINY_COUNT * 20 + 64];
+    (void)state;
+    for (size_t i = 0; i < sizeof items / sizeof *items; i++) {
+        const size_t length = write_tiny_items(body, items[i]);
+        largest_block = 0;
+        expect_rejected(items[i], body, length, "item 0 ");
+        assert_int_equal(largest_block, 0);
+    }
 }
 
 static void test_null_page_is_freed(void **state) {
@@ -437,6 +454,7 @@ int main(void) {
         cmocka_unit_test(test_nesting_is_counted_from_page),
         cmocka_unit_test(test_items_decode_to_their_contacts),
         cmocka_unit_test(test_tiny_items_need_little_memory),
+        cmocka_unit_test(test_rejected_items_need_no_memory),
         cmocka_unit_test(test_null_page_is_freed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
