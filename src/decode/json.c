@@ -395,7 +395,8 @@ static bool scan_items(struct scanner *scanner, const struct json_visitor *visit
     return true;
 }
 
-/* Scans an object, and reports its members and the items of its lists. */
+/* Scans an object, and reports its members and the items of its lists. Not one function with
+ * scan_members, which scan_items calls: that would be recursion. */
 static bool scan_lists(struct scanner *scanner, const struct json_visitor *visitor,
                        struct json_value *object) {
     const size_t level = scanner->depth;

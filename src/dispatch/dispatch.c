@@ -1,4 +1,4 @@
-/* dispatch.c - the one loop: starts the requests of a call, waits, retries or hands over.
+/* dispatch.c - the one loop: starts the requests of a call, waits, retries or delivers.
  * All finished attempts are read before any is started or delivered, and what is started is sent
  * before anything is delivered, so that a limit stops all sending at once and slow callbacks delay
  * nothing. */

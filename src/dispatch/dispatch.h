@@ -1,4 +1,4 @@
-/* dispatch.h - the one loop: starts the requests of a call, waits, retries or hands over. */
+/* dispatch.h - the one loop: starts the requests of a call, waits, retries or delivers. */
 #ifndef REPLYIO_DISPATCH_H
 #define REPLYIO_DISPATCH_H
 
