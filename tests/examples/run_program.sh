@@ -49,11 +49,12 @@ expect_failure() { # NAME STATUS PATTERN
 escape=$(printf '\033')
 erase="$(printf '\r\033')[K"
 before= # a shell command to run first
+pid_file=$work/pid # of the program
 
 # Runs the program on a terminal, which merges both streams into the output. The words before --
 # are the arguments of env.
 run_on_terminal() { # WORD... -- ARGUMENT...
-    quoted="${before:+$before && }exec env"
+    quoted="${before:+$before && }echo \$\$ >'$pid_file' && exec env"
     for argument in "$@"; do
         if [ "$argument" = -- ]; then
             quoted="$quoted '$program' --base-url '$base_url'"
@@ -64,17 +65,31 @@ run_on_terminal() { # WORD... -- ARGUMENT...
     run_command "${terminal:-script}" -qec "$quoted" /dev/null
 }
 
-# Presses Ctrl-C on the terminal when the program waits for a rate limit, at most 10 s later.
+# Returns when the program waits for a rate limit, or after 10 s.
+await_rate_limit() {
+    for _ in $(seq 100); do
+        ! grep -q waiting "$work/raw" || break
+        sleep 0.1
+    done
+}
+
+# Presses Ctrl-C on the terminal.
 script_with_interrupt() {
     (
-        for _ in $(seq 100); do
-            grep -q waiting "$work/raw" && break
-            sleep 0.1
-        done
+        await_rate_limit
         printf '\003'
         sleep 1
     ) | script "$@"
 }
+
+script_with_termination() {
+    (
+        await_rate_limit
+        kill -TERM "$(cat "$pid_file")"
+    ) &
+    script "$@"
+}
+
 starts_with_erase() { [ "$(head -c 4 "$work/output")" = "$erase" ]; }
 ends_with_erase() { [ "$(tail -c 3 "$work/output")" = "${escape}[K" ]; }
 shows() { grep -qF -e "$1" "$work/output"; }
@@ -90,13 +105,14 @@ check_signals() { # ARGUMENT...
     # The option is absent or one word.
     # shellcheck disable=SC2086
     run_on_terminal $default_signal NO_COLOR=1 -- "$@"
-    terminal=
     check "Ctrl-C: exit status 130" status_is 130
     check "Ctrl-C: progress was shown" shows "waiting 1 s"
     check "Ctrl-C: progress is erased" ends_with_erase
     start_mock_server "$server"
-    run_on_terminal timeout --foreground 0.5 env NO_COLOR=1 -- "$@"
-    check "SIGTERM: exit status 124 of timeout" status_is 124
+    terminal=script_with_termination
+    run_on_terminal NO_COLOR=1 -- "$@"
+    terminal=
+    check "SIGTERM: exit status 143" status_is 143
     check "SIGTERM: progress is erased" ends_with_erase
 }
 

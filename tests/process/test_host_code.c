@@ -7,11 +7,11 @@
 #include <cmocka.h>
 #include <pthread.h>
 #include <stdatomic.h>
-#include <time.h>
 
 #include "replyio.h"
 #include "support/child.h"
 #include "support/contact_server.h"
+#include "support/timing.h"
 
 static char base_url[64];
 
@@ -24,7 +24,7 @@ static int sleep_on_contact(size_t index, reply_result result, reply_sequence_co
     assert_int_equal(result, REPLY_OK);
     assert_int_equal(error->attempts, 1);
     reply_sequence_contact_free(contact);
-    nanosleep(&(struct timespec){.tv_nsec = CALLBACK_MS * 1000000L}, NULL);
+    timing_sleep_ms(timing_scale_ms(CALLBACK_MS));
     ++*delivered;
     return 0;
 }
@@ -37,7 +37,8 @@ static void test_callback_time_spares_attempt_timeouts(void **state) {
     (void)state;
     assert_int_equal(reply_client_create("k3y-Secret", &client, NULL), REPLY_OK);
     assert_int_equal(reply_client_set_base_url(client, base_url, NULL), REPLY_OK);
-    assert_int_equal(reply_client_set_attempt_timeout_ms(client, ATTEMPT_MS, NULL), REPLY_OK);
+    assert_int_equal(reply_client_set_attempt_timeout_ms(client, timing_scale_ms(ATTEMPT_MS), NULL),
+                     REPLY_OK);
     assert_int_equal(reply_client_set_max_concurrency(client, 4, NULL), REPLY_OK);
     assert_int_equal(
         reply_get_sequence_contacts(client, 100, ids, CONTACTS, sleep_on_contact, &delivered, NULL),

@@ -13,6 +13,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "support/timing.h"
+
 static void write_contact(char *body, size_t size, const char *sequence_id,
                           const char *contact_id) {
     snprintf(body, size,
@@ -132,12 +134,13 @@ static void serve(int connection) {
 }
 
 static _Noreturn void run(int listener) {
-    alarm(120);
+    const unsigned lifetime_seconds = (unsigned)(timing_scale_ms(120 * 1000) / 1000);
+    alarm(lifetime_seconds);
     signal(SIGCHLD, SIG_IGN);
     for (;;) {
         const int connection = accept(listener, NULL, NULL);
         if (connection >= 0 && fork() == 0) {
-            alarm(120);
+            alarm(lifetime_seconds);
             serve(connection);
             _exit(0);
         }
