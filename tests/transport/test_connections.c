@@ -406,11 +406,12 @@ static void test_held_request_does_not_time_out(void **state) {
 
 static void pause_long(size_t index) {
     (void)index;
-    timing_sleep_ms(300);
+    timing_sleep_ms(timing_scale_ms(300));
 }
 
 static reply_client *limit_connecting(reply_client *client) {
-    assert_int_equal(reply_client_set_connect_timeout_ms(client, 200, NULL), REPLY_OK);
+    assert_int_equal(reply_client_set_connect_timeout_ms(client, timing_scale_ms(200), NULL),
+                     REPLY_OK);
     return client;
 }
 
