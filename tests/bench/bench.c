@@ -4,7 +4,7 @@
  *
  *     bench table <first port>
  *     bench cost <first port> <side> <work> <count>
- *     bench memory <first port> <side> <work>
+ *     bench memory <first port> <side> <work> <path>
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -53,9 +53,10 @@ static void run_memory(uint16_t port, struct setting *setting, int count, char *
     const enum side side = (enum side)parse_argument(count, arguments, 3, SIDE_COUNT);
     const enum work_kind kind =
         (enum work_kind)parse_argument(count, arguments, 4, WORK_KIND_COUNT);
+    check(count == 6, "invalid arguments; use run.sh");
     struct setting little = *setting;
     set_server(&little, PORT_HTTP2, (uint16_t)(port + PORT_HTTP2), kind == LIST ? "/small" : "/v4");
-    set_server(setting, PORT_HTTP2, (uint16_t)(port + PORT_HTTP2), kind == LIST ? "/page" : "/v4");
+    set_server(setting, PORT_HTTP2, (uint16_t)(port + PORT_HTTP2), arguments[5]);
     cost_print_memory_growth(side, kind, &little, setting);
 }
 

@@ -74,11 +74,12 @@ double measure_allocations(const struct program *program, enum side side, enum w
                            kind);
 }
 
-double measure_memory_growth(const struct program *program, enum side side, enum work_kind kind) {
+double measure_memory_growth(const struct program *program, enum side side, enum work_kind kind,
+                             const char *path) {
     char command[1024];
     double growths[REPEATS];
-    snprintf(command, sizeof command, "'%s' memory %d %d %d 2>&1", program->path,
-             (int)program->port, (int)side, (int)kind);
+    snprintf(command, sizeof command, "'%s' memory %d %d %d %s 2>&1", program->path,
+             (int)program->port, (int)side, (int)kind, path);
     for (int i = 0; i < REPEATS; i++) {
         growths[i] = read_number(command, "growth: ");
     }

@@ -18,8 +18,9 @@ double measure_instructions(const struct program *program, enum side side, enum 
 double measure_allocations(const struct program *program, enum side side, enum work_kind kind);
 
 /* Returns the growth, in KiB, of the process's peak memory when much work follows a little: for
- * MANY, a call for 40,000 contacts one for 2,000, and for LIST, a page of 1,000 one of 10. */
-double measure_memory_growth(const struct program *program, enum side side, enum work_kind kind);
+ * MANY, a call for 40,000 contacts one for 2,000, and for LIST, the list at a path one of 10. */
+double measure_memory_growth(const struct program *program, enum side side, enum work_kind kind,
+                             const char *path);
 
 /* The bodies of these runs: the first does one kind of work for count contacts, the second prints
  * the growth. */

@@ -9,9 +9,8 @@
 enum server_port { PORT_HTTP, PORT_HTTPS, PORT_HTTP2 };
 
 /* Sets the base URL to the server, or to a relay to it. The path says how long a sequence's list
- * is:
- * "/v4" for 40,000 contacts, "/gzip" for as many in compressed pages, "/page" for 1,000, which are
- * one page, and "/small" for 10. */
+ * is: "/v4" for 40,000 contacts, "/gzip" for as many in compressed pages, "/page" for 1,000, which
+ * are one page, and "/small" for 10. */
 void set_server(struct setting *setting, enum server_port server_port, uint16_t port,
                 const char *path);
 

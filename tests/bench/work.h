@@ -23,7 +23,8 @@ struct setting {
     const char *ca_file;
     const char *json; /* the example contact */
     size_t json_length;
-    int64_t *contact_ids; /* MAX_CONTACTS, allocated before any measurement */
+    int64_t *contact_ids;  /* MAX_CONTACTS, allocated before any measurement */
+    size_t *attempt_count; /* counts the library's attempts; NULL if they are not counted */
 };
 
 /* One kind of work: opened once, run any number of times, each for count contacts. A run checks the

@@ -3,6 +3,7 @@
 
 #include <pthread.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <replyio.h>
 
@@ -20,6 +21,11 @@ static void *open_decode(const struct setting *setting) {
     return state;
 }
 
+static void count_attempt(const char *line, void *user_data) {
+    size_t *attempt_count = user_data;
+    *attempt_count += strncmp(line, "attempt ", 8) == 0 ? 1 : 0;
+}
+
 static void *open_client(const struct setting *setting) {
     struct state *state = open_decode(setting);
     check(reply_client_create("0123456789abcdef0123456789abcdef", &state->client, NULL) ==
@@ -27,6 +33,9 @@ static void *open_client(const struct setting *setting) {
               reply_client_set_base_url(state->client, setting->base_url, NULL) == REPLY_OK &&
               reply_client_set_ca_file(state->client, setting->ca_file, NULL) == REPLY_OK,
           "cannot create the client");
+    if (setting->attempt_count != NULL) {
+        reply_client_set_log(state->client, count_attempt, setting->attempt_count, NULL);
+    }
     return state;
 }
 

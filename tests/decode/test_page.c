@@ -198,6 +198,8 @@ static const struct invalid_case {
     {"null item", TEXT("{\"items\":[null],\"hasMore\":false}"), "item 0 is not an object"},
     {"number item", TEXT("{\"items\":[{\"contactId\":1},7],\"hasMore\":false}"),
      "item 1 is not an object"},
+    {"string item", TEXT("{\"items\":[\"{}\"],\"hasMore\":false}"), "item 0 is not an object"},
+    {"boolean item", TEXT("{\"items\":[true],\"hasMore\":false}"), "item 0 is not an object"},
     {"array item", TEXT("{\"items\":[{\"contactId\":1},{\"contactId\":1},[]],\"hasMore\":false}"),
      "item 2 is not an object"},
     {"array of an object", TEXT("{\"items\":[[{\"contactId\":1}]],\"hasMore\":false}"),

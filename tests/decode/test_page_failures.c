@@ -1,4 +1,5 @@
 /* test_page_failures.c - pages when memory runs out. */
+#include <limits.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -14,6 +15,20 @@
 
 static bool is_realloc_failing;
 static bool is_parse_failing;
+static int allocations_left = INT_MAX; /* malloc and calloc fail when it is 0 */
+
+void *__real_malloc(size_t size);
+void *__wrap_malloc(size_t size);
+void *__real_calloc(size_t count, size_t size);
+void *__wrap_calloc(size_t count, size_t size);
+
+void *__wrap_malloc(size_t size) {
+    return allocations_left-- > 0 ? __real_malloc(size) : NULL;
+}
+
+void *__wrap_calloc(size_t count, size_t size) {
+    return allocations_left-- > 0 ? __real_calloc(count, size) : NULL;
+}
 
 void *__real_realloc(void *memory, size_t size);
 void *__wrap_realloc(void *memory, size_t size);
@@ -35,6 +50,69 @@ static reply_result decode(const char *body, struct page **page) {
         page_decode_response(body, strlen(body), NULL, NULL, 1, page, error_begin(&error, NULL));
     assert_int_equal(error.result, result);
     return result;
+}
+
+#define CONTACT(id)                                                                                \
+    "{\"contactId\":" id ",\"sequenceId\":100,\"status\":\"Active\",\"currentStep\":2,"            \
+    "\"addingDate\":\"2024-03-08T10:00:00Z\",\"isOptedOut\":false}"
+
+/* Each allocation fails once, until there is enough memory. Nothing may be left. */
+static void test_page_needs_its_memory(void **state) {
+    static const char body[] = "{\"items\":[" CONTACT("1") "," CONTACT("2") "],\"hasMore\":true}";
+    struct page *page = NULL;
+    reply_result result = REPLY_ERROR_NO_MEMORY;
+    int count = 0;
+    (void)state;
+    while (result != REPLY_OK) {
+        allocations_left = count++;
+        result = decode(body, &page);
+        allocations_left = INT_MAX;
+        assert_true(result == REPLY_OK ? page != NULL : page == NULL);
+        assert_true(result == REPLY_OK || result == REPLY_ERROR_NO_MEMORY);
+    }
+    assert_in_range(count, 2, 4);
+    assert_int_equal(page->count, 2);
+    page_free(page);
+}
+
+/* An item that was not decoded because memory ran out may be decoded later. */
+static void test_item_needs_its_memory(void **state) {
+    static const char body[] = "{\"items\":[" CONTACT("1") "," CONTACT("2") "],\"hasMore\":true}";
+    struct page *page = NULL;
+    (void)state;
+    assert_int_equal(decode(body, &page), REPLY_OK);
+    for (size_t i = 0; i < 2; i++) {
+        reply_error error;
+        reply_sequence_contact *contact = NULL;
+        allocations_left = 0;
+        assert_int_equal(page_read_item(page, i, &contact, error_begin(&error, NULL)),
+                         REPLY_ERROR_NO_MEMORY);
+        assert_null(contact);
+        allocations_left = INT_MAX;
+        assert_int_equal(page_read_item(page, i, &contact, error_begin(&error, NULL)), REPLY_OK);
+        assert_int_equal(contact->contact_id, i + 1);
+        reply_sequence_contact_free(contact);
+    }
+    page_free(page);
+}
+
+/* The page does not keep the fields of items beyond those asked for: their names are parsed again.
+ */
+static void test_escaped_item_names_need_memory(void **state) {
+    static const char body[] = "{\"items\":[{\"contactId\":1,\"\\u0065mail\":null},{\"contactId\":"
+                               "2,\"\\u0065mail\":null}],"
+                               "\"hasMore\":true}";
+    reply_error error;
+    reply_sequence_contact *contact = NULL;
+    struct page *page = NULL;
+    (void)state;
+    assert_int_equal(decode(body, &page), REPLY_OK);
+    is_parse_failing = true;
+    assert_int_equal(page_read_item(page, 1, &contact, error_begin(&error, NULL)),
+                     REPLY_ERROR_NO_MEMORY);
+    is_parse_failing = false;
+    assert_null(contact);
+    page_free(page);
 }
 
 /* More items than expected need more memory, which may not be there. */
@@ -75,6 +153,9 @@ static void test_escaped_names_need_memory(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_page_needs_its_memory),
+        cmocka_unit_test(test_item_needs_its_memory),
+        cmocka_unit_test(test_escaped_item_names_need_memory),
         cmocka_unit_test(test_larger_page_needs_memory),
         cmocka_unit_test(test_escaped_names_need_memory),
     };
