@@ -136,7 +136,9 @@ static void place_page(struct list *list, struct page *page, reply_error *error)
         list->page = page;
         list->is_begun = false;
         list->next_item = 0;
-        if (page->has_more && list_is_stuck(position, list->delivered_count)) {
+        /* The page that ends the list is included: hasMore is not reliable if the service has
+         * repeated its pages for so long. */
+        if (list_is_stuck(position, list->delivered_count)) {
             error_set(error, REPLY_ERROR_INVALID_RESPONSE,
                       "invalid pages: the last %" PRId64
                       " bring no new contact; check the base URL",

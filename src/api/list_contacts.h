@@ -29,8 +29,7 @@ void list_step_back(struct list_position *position);
 void list_accept_page(struct list_position *position, size_t item_count, bool has_new_contact,
                       bool has_more);
 
-/* Returns true if the accepted pages bring no new contact any more, so that the list would not end.
- */
+/* Returns true if too many accepted pages in a row have brought no new contact. */
 bool list_is_stuck(const struct list_position *position, size_t delivered_count);
 
 #endif

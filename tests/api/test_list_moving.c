@@ -310,23 +310,39 @@ static void test_stuck_list_ends_at_limits(void **state) {
     }
 }
 
-static void repeat_then_continue(size_t nth, int64_t skip) {
+static size_t last_page;
+
+static void repeat_then_end(size_t nth, int64_t skip) {
     repeat_first_items(nth, skip);
-    if (nth == 20) {
-        fake_list_remove(10, fake_list.count);
+    if (nth == last_page) {
+        fake_list_remove(repeated_count, fake_list.count);
     }
 }
 
-/* Catches a list that ends in an error although its last page has come. */
-static void test_last_page_without_news_ends_list(void **state) {
+/* Catches an exception from the rule for the page that ends the list: 100 contacts are delivered,
+ * and hasMore is false on the last page without a new one. */
+static void test_stuck_rule_includes_last_page(void **state) {
     static struct list_call call;
-    begin(state, 100, 200);
-    fake_list.on_page = repeat_then_continue;
-    repeated_count = 100;
-    call.client = *state;
-    list_all(&call, REPLY_OK);
-    expect_listed(&call, 1, 100);
-    assert_int_equal(fake_list.page_count, 21);
+    static const struct {
+        size_t item_count, page_count;
+        reply_result result;
+    } rows[] = {
+        {100, 19, REPLY_OK}, {100, 20, REPLY_ERROR_INVALID_RESPONSE},
+        {15, 20, REPLY_OK},  {15, 21, REPLY_ERROR_INVALID_RESPONSE},
+        {16, 19, REPLY_OK},  {16, 20, REPLY_ERROR_INVALID_RESPONSE},
+        {1, 300, REPLY_OK},  {1, 301, REPLY_ERROR_INVALID_RESPONSE},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        begin(state, 100, 200);
+        fake_list.on_page = repeat_then_end;
+        repeated_count = rows[i].item_count;
+        last_page = rows[i].page_count;
+        memset(&call, 0, sizeof call);
+        call.client = *state;
+        list_all(&call, rows[i].result);
+        expect_listed(&call, 1, 100);
+        assert_int_equal(fake_list.page_count, 1 + rows[i].page_count);
+    }
 }
 
 static void test_repeated_contact_is_delivered_once(void **state) {
@@ -367,7 +383,7 @@ int main(void) {
         TEST(test_page_may_exceed_page_size),
         TEST(test_ignored_skip_ends_call),
         TEST(test_stuck_list_ends_at_limits),
-        TEST(test_last_page_without_news_ends_list),
+        TEST(test_stuck_rule_includes_last_page),
         TEST(test_repeated_contact_is_delivered_once),
         TEST(test_endless_promise_ends_call),
     };
