@@ -280,6 +280,65 @@ static void test_broken_item_is_delivered_as_error(void **state) {
     assert_int_equal(fake_count_events(FAKE_RETIRE), 0);
 }
 
+/* Members of a valid item, for items that lack one of them. */
+#define SEQUENCE "\"sequenceId\":100,"
+#define STATUS   "\"status\":\"Active\","
+#define STEP     "\"currentStep\":1,"
+#define ADDED    "\"addingDate\":\"2024-03-08T10:00:00Z\","
+#define OPTED    "\"isOptedOut\":false,"
+#define ALL      SEQUENCE STATUS STEP ADDED OPTED
+
+/* Catches a fault of an item that ends the call, or that hides the item or its neighbours. */
+static void test_any_item_fault_is_delivered(void **state) {
+    static const struct {
+        const char *members, *field;
+    } rows[] = {
+        {STATUS STEP ADDED OPTED, "sequenceId"},
+        {SEQUENCE STEP ADDED OPTED, "status"},
+        {SEQUENCE STATUS ADDED OPTED, "currentStep"},
+        {SEQUENCE STATUS STEP OPTED, "addingDate"},
+        {SEQUENCE STATUS STEP ADDED, "isOptedOut"},
+        {"\"sequenceId\":\"100\"," STATUS STEP ADDED OPTED, "sequenceId"},
+        {"\"sequenceId\":1e2," STATUS STEP ADDED OPTED, "sequenceId"},
+        {"\"sequenceId\":101," STATUS STEP ADDED OPTED, "sequenceId"},
+        {SEQUENCE "\"status\":null," STEP ADDED OPTED, "status"},
+        {SEQUENCE STATUS "\"currentStep\":2147483648," ADDED OPTED, "currentStep"},
+        {SEQUENCE STATUS STEP "\"addingDate\":0," OPTED, "addingDate"},
+        {SEQUENCE STATUS STEP ADDED "\"isOptedOut\":\"false\",", "isOptedOut"},
+        {ALL "\"sequenceId\":100,", "sequenceId"},
+        {ALL "\"email\":1,", "email"},
+        {ALL "\"email\":\"\\u0000\",", "email"},
+        {ALL "\"email\":null,\"email\":null,", "email"},
+        {ALL "\"firstName\":\"\\ud800\",", "firstName"},
+        {ALL "\"lastName\":[],", "lastName"},
+        {ALL "\"company\":{},", "company"},
+        {ALL "\"title\":true,", "title"},
+        {ALL "\"subStatus\":0,", "subStatus"},
+        {ALL "\"movingDate\":1709892000,", "movingDate"},
+        {ALL "\"nextSendAfter\":false,", "nextSendAfter"},
+        {ALL "\"emailAccountId\":9223372036854775808,", "emailAccountId"},
+        {ALL "\"linkedInAccountId\":1.0,", "linkedInAccountId"},
+        {ALL "\"icpScore\":1e999,", "icpScore"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char body[2048];
+        char words[64];
+        struct list_call *call = begin(state, 0);
+        snprintf(body, sizeof body,
+                 "{\"items\":[{\"contactId\":50},{%s\"contactId\":51},{\"contactId\":52}],"
+                 "\"hasMore\":false}",
+                 rows[i].members);
+        FAKE_SCRIPT(FAKE_PAGE(0), {.body = body});
+        list_all(call, REPLY_OK);
+        expect_listed(call, 50, 52);
+        assert_int_equal(call->error_count, 3);
+        expect_error(&call->errors[1], REPLY_ERROR_INVALID_RESPONSE, 1, 200, 0, -1);
+        snprintf(words, sizeof words, "\"%s\"", rows[i].field);
+        expect_words(&call->errors[1], words);
+        expect_words(&call->errors[1], "contact 51 in sequence 100: ");
+    }
+}
+
 /* Catches an error that is delivered twice because the pages overlap. */
 static void test_broken_item_is_delivered_once(void **state) {
     struct list_call *call = begin(state, 25);
@@ -415,6 +474,28 @@ static void test_rate_limit_beyond_deadline_ends_call(void **state) {
     expect_error(&call->error, REPLY_ERROR_RATE_LIMITED, 0, 0, 0, 3600000);
     expect_words(&call->error, "contacts of sequence 100 from 0: ");
     EXPECT_STARTS(0, 100);
+}
+
+static void hit_rate_limit(struct list_call *call) {
+    if (call->count == 3) {
+        reply_sequence_contact *contact = NULL;
+        assert_int_equal(reply_get_sequence_contact(call->client, 100, 7, &contact, NULL),
+                         REPLY_ERROR_RATE_LIMITED);
+    }
+}
+
+/* Catches a list that has a gate of its own. */
+static void test_rate_limit_of_other_call_delays_page(void **state) {
+    struct list_call *call = begin(state, 15);
+    assert_int_equal(reply_client_set_max_retries(*state, 0, NULL), REPLY_OK);
+    FAKE_SCRIPT(7, {.http_status = 429, .retry_after = "60"});
+    call->on_delivery = hit_rate_limit;
+    list_all(call, REPLY_OK);
+    expect_listed(call, 1, 15);
+    EXPECT_SKIPS(0, FAKE_PAGE(7), 9);
+    EXPECT_STARTS(0, 100, 60100);
+    assert_int_equal(call->times_ms[9], 100); /* the gate delays no delivery */
+    assert_int_equal(call->attempts[10], 1);
 }
 
 static void be_busy(struct list_call *call) {
@@ -755,6 +836,7 @@ int main(void) {
         TEST(test_unknown_members_of_page_are_ignored),
         TEST(test_sent_problem_keeps_code),
         TEST(test_broken_item_is_delivered_as_error),
+        TEST(test_any_item_fault_is_delivered),
         TEST(test_broken_item_is_delivered_once),
         TEST(test_item_error_has_details_of_page),
         TEST(test_page_of_other_sequence_retires_connection),
@@ -764,6 +846,7 @@ int main(void) {
         TEST(test_too_large_page_names_limit),
         TEST(test_rate_limit_delays_page),
         TEST(test_rate_limit_beyond_deadline_ends_call),
+        TEST(test_rate_limit_of_other_call_delays_page),
         TEST(test_deadline_is_checked_before_page),
         TEST(test_deadline_ends_attempt),
         TEST(test_list_has_no_default_deadline),

@@ -207,6 +207,62 @@ static void test_bomb_of_other_status_is_truncated(void **state) {
     }
 }
 
+/* ---- Pages ---- */
+
+#define PAGE "{\"items\":[" CONTACT "],\"hasMore\":false}"
+
+static int count_contact(size_t index, reply_result result, reply_sequence_contact *contact,
+                         const reply_error *error, void *user_data) {
+    (void)index;
+    (void)error;
+    assert_int_equal(result, REPLY_OK);
+    reply_sequence_contact_free(contact);
+    ++*(int *)user_data;
+    return 0;
+}
+
+/* Lists a sequence whose only page is sent as one gzip file. Returns the number of deliveries. */
+static int list_from(const struct gzip *page, size_t length, reply_error *error) {
+    const struct server_step send_part = {SERVER_SEND, page->bytes, length, 1, 0};
+    int count = 0;
+    reply_client *client =
+        wire_create_client_of(SCRIPT(EXPECT, SEND(GZIP_HEADERS "\r\n"), send_part));
+    reply_list_sequence_contacts(client, 100, count_contact, &count, error);
+    return count;
+}
+
+static void test_gzip_page_is_read(void **state) {
+    reply_error error;
+    (void)state;
+    make_gzip(&gzip, PAGE, strlen(PAGE), 0);
+    assert_int_equal(list_from(&gzip, gzip.length, &error), 1);
+    assert_int_equal(error.result, REPLY_OK);
+}
+
+/* Would catch a cut page that passes for a shorter list. The last 8 bytes are only a checksum and a
+ * length. */
+static void test_cut_gzip_page_is_rejected(void **state) {
+    reply_error error;
+    (void)state;
+    make_gzip(&gzip, PAGE, strlen(PAGE), 0);
+    for (size_t length = 0; length < gzip.length - 8; length++) {
+        assert_int_equal(list_from(&gzip, length, &error), 0);
+        assert_int_equal(error.result, REPLY_ERROR_INVALID_RESPONSE);
+        assert_int_equal(error.http_status, 200);
+        wire_tear_down(NULL);
+    }
+}
+
+/* The bomb has 32 MiB, and the limit of a page is 16 MiB. */
+static void test_gzip_bomb_is_too_large_page(void **state) {
+    reply_error error;
+    (void)state;
+    read_bomb(&gzip);
+    assert_int_equal(list_from(&gzip, gzip.length, &error), 0);
+    assert_int_equal(error.result, REPLY_ERROR_RESPONSE_TOO_LARGE);
+    expect_words(&error, "over 16 MiB");
+}
+
 /* ---- What cannot be decompressed ---- */
 
 static void expect_invalid(const char *name, const char *headers, const char *bytes,
@@ -284,6 +340,9 @@ int main(void) {
         WIRE_TEST(test_gzip_bomb_ends_at_limit),
         WIRE_TEST(test_transfer_coding_bomb_ends_at_limit),
         WIRE_TEST(test_bomb_of_other_status_is_truncated),
+        WIRE_TEST(test_gzip_page_is_read),
+        WIRE_TEST(test_cut_gzip_page_is_rejected),
+        WIRE_TEST(test_gzip_bomb_is_too_large_page),
         WIRE_TEST(test_invalid_gzip_is_invalid_response),
         WIRE_TEST(test_unknown_coding_is_invalid_response),
         WIRE_TEST(test_unknown_transfer_coding_is_final),

@@ -1,5 +1,6 @@
 /* test_list_wire.c - a server that misbehaves in the middle of a list's second page: what was
  * delivered stays delivered, nothing of a broken page is delivered, and a retry continues. */
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -67,14 +68,19 @@ static int64_t attempt_timeout_ms(void) {
     return timing_scale_ms(300);
 }
 
-static struct listing list(struct server *server, int32_t retries) {
+static struct listing list_with(reply_client *client) {
     struct listing listing = {.count = 0};
+    reply_list_sequence_contacts(client, 100, keep_delivery, &listing, &listing.error);
+    return listing;
+}
+
+static struct listing list(struct server *server, int32_t retries) {
     reply_client *client = wire_create_client(server_url(server));
     assert_int_equal(reply_client_set_max_retries(client, retries, NULL), REPLY_OK);
     assert_int_equal(reply_client_set_attempt_timeout_ms(client, attempt_timeout_ms(), NULL),
                      REPLY_OK);
     assert_int_equal(reply_client_set_page_size(client, 10, NULL), REPLY_OK);
-    reply_list_sequence_contacts(client, 100, keep_delivery, &listing, &listing.error);
+    const struct listing listing = list_with(client);
     wire_destroy_client(client);
     return listing;
 }
@@ -219,6 +225,65 @@ static void test_page_cut_anywhere_ends_list(void **state) {
     }
 }
 
+/* ---- Aborted transfers ---- */
+
+/* Creates a client whose first connection falls silent in the second page. */
+static reply_client *create_client_of_silent_server(struct server **server) {
+    *server = server_start_two_scripts(SCRIPT(EXPECT, SEND(OK_PAGE_1), EXPECT,
+                                              SEND(OK_HEADERS LENGTH(271) HALF_PAGE), AWAIT_CLOSE),
+                                       SCRIPT(EXPECT, SEND(OK_PAGE_1), EXPECT, SEND(OK_PAGE_2)));
+    return wire_create_client(server_url(*server));
+}
+
+/* Catches a call that uses the connection with the rest of the page. */
+static void expect_list_on_new_connection(reply_client *client, struct server *server) {
+    const struct listing listing = list_with(client);
+    assert_int_equal(listing.error.result, REPLY_OK);
+    expect_listed("after the abort", &listing, 3);
+    assert_int_equal(server_connection_count(server), 2);
+}
+
+struct interrupter {
+    reply_client *client;
+    struct server *server;
+};
+
+static void *interrupt_in_second_page(void *context) {
+    const struct interrupter *interrupter = context;
+    while (server_request_count(interrupter->server) < 2) {
+        timing_sleep_ms(5);
+    }
+    timing_sleep_ms(50); /* so that half of the page has usually arrived */
+    reply_client_interrupt(interrupter->client);
+    return NULL;
+}
+
+static void test_interrupt_aborts_page(void **state) {
+    struct interrupter interrupter;
+    pthread_t thread;
+    (void)state;
+    interrupter.client = create_client_of_silent_server(&interrupter.server);
+    assert_int_equal(pthread_create(&thread, NULL, interrupt_in_second_page, &interrupter), 0);
+    const struct listing listing = list_with(interrupter.client);
+    pthread_join(thread, NULL);
+    assert_int_equal(listing.error.result, REPLY_ERROR_CANCELLED);
+    assert_int_equal(listing.error.attempts, 1);
+    expect_listed("interrupt", &listing, 2);
+    expect_list_on_new_connection(interrupter.client, interrupter.server);
+}
+
+static void test_deadline_aborts_page(void **state) {
+    struct server *server = NULL;
+    reply_client *client = create_client_of_silent_server(&server);
+    (void)state;
+    assert_int_equal(reply_client_set_timeout_ms(client, timing_scale_ms(500), NULL), REPLY_OK);
+    const struct listing listing = list_with(client);
+    assert_int_equal(listing.error.result, REPLY_ERROR_TIMEOUT);
+    assert_int_equal(listing.error.attempts, 1);
+    expect_listed("deadline", &listing, 2);
+    expect_list_on_new_connection(client, server);
+}
+
 /* ---- Sizes ---- */
 
 static void test_page_of_16_mib_is_accepted(void **state) {
@@ -260,6 +325,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         WIRE_TEST(test_pages_share_connection),     WIRE_TEST(test_fault_in_page_ends_list),
         WIRE_TEST(test_retry_continues_list),       WIRE_TEST(test_page_cut_anywhere_ends_list),
+        WIRE_TEST(test_interrupt_aborts_page),      WIRE_TEST(test_deadline_aborts_page),
         WIRE_TEST(test_page_of_16_mib_is_accepted), WIRE_TEST(test_larger_page_is_rejected),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
