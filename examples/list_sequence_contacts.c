@@ -118,9 +118,13 @@ static int print_contact(struct run *run, const reply_sequence_contact *contact)
     return output_flush();
 }
 
+static const char *noun(size_t count) {
+    return count == 1 ? "contact" : "contacts";
+}
+
 static void draw_progress(const struct run *run) {
     char text[100];
-    snprintf(text, sizeof text, "%zu contacts", run->contact_count);
+    snprintf(text, sizeof text, "%zu %s", run->contact_count, noun(run->contact_count));
     progress_set(text, false);
 }
 
@@ -147,10 +151,6 @@ static int on_contact(size_t index, reply_result result, reply_sequence_contact 
 }
 
 /* ---- The list ---- */
-
-static const char *noun(size_t count) {
-    return count == 1 ? "contact" : "contacts";
-}
 
 static void print_summary(const struct run *run, bool is_complete) {
     if (filter_is_set(&run->filter)) {

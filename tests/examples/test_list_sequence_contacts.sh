@@ -297,7 +297,7 @@ if command -v script >/dev/null 2>&1; then
     check "progress: erased before the table" shows "${erase}   id  name"
     run_on_terminal NO_COLOR=1 -- --json 100
     check "progress: erased before a contact" shows "${erase}{\"contactId\": 12345"
-    check "progress: redrawn after a contact" shows "1 contacts${erase}{\"contactId\": 12401"
+    check "progress: redrawn after a contact" shows "1 contact${erase}{\"contactId\": 12401"
     run_on_terminal NO_COLOR=1 -- 404
     check "progress: erased before an error" shows "${erase}$program_name: contacts of sequence 404"
     before="stty cols 10"
