@@ -12,6 +12,7 @@ install_packages cmake gcc make pkg-config libcurl4-openssl-dev libcjson-dev ngi
 PATH=$PATH:/usr/sbin:/sbin # nginx is in a directory that only root's PATH has
 
 directory=$(mktemp -d)
+chmod 711 "$directory" # nginx reads the pages as another user if root starts it
 stop() {
     if [ -f "$directory/nginx.pid" ]; then
         kill "$(cat "$directory/nginx.pid")" 2>/dev/null || true
