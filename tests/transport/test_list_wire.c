@@ -276,7 +276,7 @@ static void test_deadline_aborts_page(void **state) {
     struct server *server = NULL;
     reply_client *client = create_client_of_silent_server(&server);
     (void)state;
-    assert_int_equal(reply_client_set_timeout_ms(client, timing_scale_ms(500), NULL), REPLY_OK);
+    assert_int_equal(reply_client_set_timeout_ms(client, timing_scale_ms(1500), NULL), REPLY_OK);
     const struct listing listing = list_with(client);
     assert_int_equal(listing.error.result, REPLY_ERROR_TIMEOUT);
     assert_int_equal(listing.error.attempts, 1);
