@@ -43,7 +43,7 @@ _Static_assert(sizeof PAGE_2 - 1 == PAGE_2_SIZE, "the page has a wrong Content-L
 
 /* ---- Calls ---- */
 
-enum { MAX_DELIVERIES = 8 };
+enum { MAX_DELIVERIES = 8, ATTEMPT_MS = 10000 };
 
 struct listing {
     int64_t contact_ids[MAX_DELIVERIES];
@@ -64,21 +64,18 @@ static int keep_delivery(size_t index, reply_result result, reply_sequence_conta
     return 0;
 }
 
-static int64_t attempt_timeout_ms(void) {
-    return timing_scale_ms(300);
-}
-
 static struct listing list_with(reply_client *client) {
     struct listing listing = {.count = 0};
     reply_list_sequence_contacts(client, 100, keep_delivery, &listing, &listing.error);
     return listing;
 }
 
-static struct listing list(struct server *server, int32_t retries) {
+static struct listing list(struct server *server, int32_t retries, int64_t attempt_timeout_ms) {
     reply_client *client = wire_create_client(server_url(server));
     assert_int_equal(reply_client_set_max_retries(client, retries, NULL), REPLY_OK);
-    assert_int_equal(reply_client_set_attempt_timeout_ms(client, attempt_timeout_ms(), NULL),
-                     REPLY_OK);
+    assert_int_equal(
+        reply_client_set_attempt_timeout_ms(client, timing_scale_ms(attempt_timeout_ms), NULL),
+        REPLY_OK);
     assert_int_equal(reply_client_set_page_size(client, 10, NULL), REPLY_OK);
     const struct listing listing = list_with(client);
     wire_destroy_client(client);
@@ -100,7 +97,7 @@ static void test_pages_share_connection(void **state) {
     struct server *server =
         server_start(SCRIPT(EXPECT, SEND(OK_PAGE_1), EXPECT, SEND(OK_PAGE_2), AWAIT_CLOSE));
     (void)state;
-    const struct listing listing = list(server, 0);
+    const struct listing listing = list(server, 0, ATTEMPT_MS);
     assert_int_equal(listing.error.result, REPLY_OK);
     expect_listed("two pages", &listing, 3);
     assert_int_equal(server_connection_count(server), 1);
@@ -173,12 +170,17 @@ static const struct fault {
     /* clang-format on */
 };
 
+/* Short for a fault that ends with it, but long enough for the first page. */
+static int64_t timeout_of(const struct fault *fault) {
+    return fault->result == REPLY_ERROR_TIMEOUT ? 1000 : ATTEMPT_MS;
+}
+
 /* Nothing of the second page is delivered, although its first items may have arrived. */
 static void test_fault_in_page_ends_list(void **state) {
     (void)state;
     for (size_t i = 0; i < COUNT(faults); i++) {
-        const struct listing listing =
-            list(server_start_two_scripts(faults[i].steps, SCRIPT(EXPECT)), 0);
+        const struct listing listing = list(
+            server_start_two_scripts(faults[i].steps, SCRIPT(EXPECT)), 0, timeout_of(&faults[i]));
         if (listing.error.result != faults[i].result ||
             listing.error.http_status != faults[i].http_status || listing.error.attempts != 1) {
             fail_msg("%s: %s after %d attempts, HTTP %d: %s", faults[i].name,
@@ -197,7 +199,7 @@ static void test_retry_continues_list(void **state) {
     for (size_t i = 0; i < COUNT(faults); i++) {
         struct server *server =
             server_start_two_scripts(faults[i].steps, SCRIPT(EXPECT, SEND(OK_PAGE_2)));
-        const struct listing listing = list(server, 1);
+        const struct listing listing = list(server, 1, timeout_of(&faults[i]));
         if ((listing.error.result == REPLY_OK) != (faults[i].attempts > 0)) {
             fail_msg("%s: %s", faults[i].name, listing.error.message);
         }
@@ -218,7 +220,8 @@ static void test_page_cut_anywhere_ends_list(void **state) {
     for (size_t length = sizeof response - 2; length > 0; length--) {
         const struct server_step steps[] = {
             EXPECT, SEND(OK_PAGE_1), EXPECT, {SERVER_SEND, response, length, 1, 0}, CLOSE};
-        const struct listing listing = list(server_start_two_scripts(steps, SCRIPT(EXPECT)), 0);
+        const struct listing listing =
+            list(server_start_two_scripts(steps, SCRIPT(EXPECT)), 0, ATTEMPT_MS);
         assert_int_equal(listing.error.result, REPLY_ERROR_NETWORK);
         expect_listed("cut", &listing, 2);
         wire_tear_down(NULL);
