@@ -195,7 +195,7 @@ static void print_list_requests(const struct program *program, struct setting *s
 static void print_list_memory(const struct program *program) {
     const double baseline = measure_memory_growth(program, BASELINE, LIST, "/v4");
     const double library = measure_memory_growth(program, LIBRARY, LIST, "/v4");
-    table_print(&(struct line){"40,000 contacts, HTTP/2: memory growth from a list of 10", "KiB",
+    table_print(&(struct line){"40,000 contacts, HTTP/2: memory growth from 10 contacts", "KiB",
                                baseline, library, exactly(library / baseline), LIBRARY_AT_MOST,
                                3 * file_size_kib("page.json") + 32.0 * MAX_CONTACTS / 1024});
 }
