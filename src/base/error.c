@@ -67,16 +67,17 @@ reply_result error_set(reply_error *error, reply_result result, const char *form
     return error->result;
 }
 
+reply_result error_set_out_of(reply_error *error, const char *resource) {
+    return error_set(error, REPLY_ERROR_NO_MEMORY, "out of %s; free %s and try again", resource,
+                     resource);
+}
+
 reply_result error_set_no_memory(reply_error *error) {
-    return error_set(error, REPLY_ERROR_NO_MEMORY, "out of memory; free memory and try again");
+    return error_set_out_of(error, "memory");
 }
 
 reply_result error_set_exhausted(reply_error *error) {
-    if (process_has_free_descriptors(4)) {
-        return error_set_no_memory(error);
-    }
-    return error_set(error, REPLY_ERROR_NO_MEMORY,
-                     "out of file descriptors; close files or raise the limit");
+    return error_set_out_of(error, process_has_free_descriptors(4) ? "memory" : "file descriptors");
 }
 
 reply_result error_set_null_argument(reply_error *error, const char *name) {

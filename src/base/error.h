@@ -20,6 +20,9 @@ reply_result error_set(reply_error *error, reply_result result, const char *form
 /* Sets NO_MEMORY. */
 reply_result error_set_no_memory(reply_error *error);
 
+/* Sets NO_MEMORY for a resource that has run out: "memory" or "file descriptors". */
+reply_result error_set_out_of(reply_error *error, const char *resource);
+
 /* Sets NO_MEMORY, and says whether the process has run out of memory or of file descriptors. */
 reply_result error_set_exhausted(reply_error *error);
 

@@ -28,7 +28,7 @@ static const struct status_row {
      "X-TEAM-ID and X-USER-ID"},
     {404, 404, REPLY_ERROR_NOT_FOUND, false,
      "the sequence or the contact does not exist, or the contact is not in this sequence",
-     "check both ids"},
+     "check the ids"},
     {408, 408, REPLY_ERROR_HTTP, true, "the service did not receive the request in time",
      "retry later"},
     {422, 422, REPLY_ERROR_BAD_REQUEST, false, "the service rejects the request",
@@ -67,6 +67,18 @@ static const struct failure_row {
 static const struct failure_row handshake_row = {
     "TLS handshake failed", "check the network, the proxy and the base URL, or retry later"};
 
+static const struct failure_row missing_tls_row = {"TLS connection failed",
+                                                   "use a libcurl with TLS"};
+
+static const struct failure_row *find_failure_row(const struct transport_response *response) {
+    if (response->failure == REPLY_ERROR_TLS && response->is_tls_missing) {
+        return &missing_tls_row;
+    }
+    return response->failure == REPLY_ERROR_TLS && response->is_transient
+               ? &handshake_row
+               : &failure_rows[response->failure];
+}
+
 /* ---- Reading ---- */
 
 static bool read_status(const struct transport_response *response, const char *key,
@@ -93,13 +105,10 @@ static bool read_status(const struct transport_response *response, const char *k
 
 static void read_failure(const struct transport_response *response, size_t max_body_size,
                          const char *key, reply_error *error) {
-    const struct failure_row *row = response->failure == REPLY_ERROR_TLS && response->is_transient
-                                        ? &handshake_row
-                                        : &failure_rows[response->failure];
+    const struct failure_row *row = find_failure_row(response);
     char detail[256];
     if (response->failure == REPLY_ERROR_NO_MEMORY) {
-        error_set(error, REPLY_ERROR_NO_MEMORY, "out of %s; free %s and try again",
-                  response->failure_text, response->failure_text);
+        error_set_out_of(error, response->failure_text);
         return;
     }
     if (response->failure == REPLY_ERROR_RESPONSE_TOO_LARGE && response->failure_text[0] == '\0') {

@@ -169,7 +169,7 @@ static void add(const struct transport_session *session, struct transfer *transf
 static bool remove_from_multi(struct transport_session *session, struct transfer *transfer) {
     const bool is_removed =
         !transfer->is_added || curl_multi_remove_handle(session->multi, transfer->easy) == CURLM_OK;
-    transfer->is_added = false;
+    transfer->is_added = !is_removed;
     return is_removed;
 }
 
@@ -203,9 +203,18 @@ static void cancel(struct transport_session *session, int32_t slot) {
     if (!remove_from_multi(session, transfer) || !compat_can_reuse_handle()) {
         curl_easy_cleanup(transfer->easy);
         transfer->easy = NULL;
+        transfer->is_added = false;
     }
     transfer->is_in_flight = false;
     shut_down_retired(session);
+}
+
+/* Takes a transfer from libcurl for a new start. */
+static bool take_back(struct transport_session *session, struct transfer *transfer) {
+    if (!remove_from_multi(session, transfer)) {
+        transfer->start_failure = CURLE_FAILED_INIT;
+    }
+    return transfer->start_failure == CURLE_OK;
 }
 
 static bool recall(struct transport_session *session, int32_t slot) {
@@ -223,8 +232,7 @@ static void end_waiting(struct transport_session *session) {
     session->is_broken = true;
     for (int32_t i = 0; i < session->slot_count; i++) {
         struct transfer *transfer = &session->transfers[i];
-        if (transfer_is_waiting(transfer)) {
-            remove_from_multi(session, transfer);
+        if (transfer_is_waiting(transfer) && take_back(session, transfer)) {
             start_connect_timer(transfer, now);
             add(session, transfer);
         }
@@ -287,8 +295,7 @@ static bool goes_on(struct transfer *transfer, CURLcode code) {
 }
 
 static void restart(struct transport_session *session, struct transfer *transfer) {
-    remove_from_multi(session, transfer);
-    if (transfer->hold != TRANSFER_IS_HELD) {
+    if (take_back(session, transfer) && transfer->hold != TRANSFER_IS_HELD) {
         add(session, transfer);
     }
 }
@@ -308,9 +315,12 @@ static int32_t end_finished(struct transport_session *session,
     const CURLMsg *message = curl_multi_info_read(session->multi, &messages_left);
     while (message != NULL) {
         struct transfer *transfer = find_transfer(session, message->easy_handle);
+        const int32_t slot = (int32_t)(transfer - session->transfers);
         if (!goes_on(transfer, message->data.result)) {
-            return finish_with(session, (int32_t)(transfer - session->transfers),
-                               message->data.result, response);
+            /* Only a transfer that was overdue has been aborted. */
+            return message->data.result == CURLE_ABORTED_BY_CALLBACK
+                       ? finish_overdue(session, slot, clock_now_ms(), response)
+                       : finish_with(session, slot, message->data.result, response);
         }
         restart(session, transfer);
         message = curl_multi_info_read(session->multi, &messages_left);

@@ -185,7 +185,8 @@ bool transfer_is_sent(struct transfer *transfer) {
 }
 
 long transfer_local_port(struct transfer *transfer) {
-    if (transfer->local_port <= 0 && transfer->is_added) {
+    /* libcurl may have sent the request again by itself, on another connection. */
+    if (transfer->is_added) {
         curl_easy_getinfo(transfer->easy, CURLINFO_LOCAL_PORT, &transfer->local_port);
     }
     return transfer->local_port;
@@ -558,6 +559,7 @@ static void describe_code(struct transfer *transfer, CURLcode code,
     } else {
         transfer_describe_failure(response, result, code, failure_text(transfer, code));
         response->is_transient = is_transient(transfer, code, result);
+        response->is_tls_missing = result == REPLY_ERROR_TLS && !compat_has_tls();
         response->http_status = result == REPLY_ERROR_INVALID_RESPONSE ? 200 : 0;
     }
 }

@@ -43,6 +43,7 @@ struct transport_response {
     reply_result failure;     /* REPLY_OK: there is a response; else NETWORK, TLS, TIMEOUT,
                                  RESPONSE_TOO_LARGE, INVALID_RESPONSE or NO_MEMORY */
     bool is_transient;        /* the failure may not happen again */
+    bool is_tls_missing;      /* the transport was built without TLS */
     const char *failure_text; /* in words; may be empty, never NULL */
     int32_t curl_code;        /* a CURLcode; 0: libcurl did not fail */
     int32_t http_status;      /* 0: no response, or none that counts */

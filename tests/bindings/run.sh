@@ -62,7 +62,7 @@ newline='
 '
 not_in_sequence="contact 404 in sequence 100: HTTP 404: the sequence or the contact does not \
 exist, or the contact is not in this sequence (Not Found: The contact is not in this sequence.); \
-check both ids (code sequenceContact.notInSequence, request 4bf92f)"
+check the ids (code sequenceContact.notInSequence, request 4bf92f)"
 
 without_key() (
     unset REPLY_API_KEY

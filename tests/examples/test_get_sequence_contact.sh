@@ -33,7 +33,7 @@ example_card="John Doe
 "
 not_in_sequence="get_sequence_contact: contact 404 in sequence 100: HTTP 404: the sequence or the \
 contact does not exist, or the contact is not in this sequence (Not Found: The contact is not in \
-this sequence.); check both ids (code sequenceContact.notInSequence, request 4bf92f)
+this sequence.); check the ids (code sequenceContact.notInSequence, request 4bf92f)
 "
 
 # ---- Cards ----

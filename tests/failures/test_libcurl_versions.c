@@ -262,7 +262,7 @@ static void test_failed_initialisation_is_retried(void **state) {
 /* ---- TLS ---- */
 
 static bool names_tls(const reply_error *error) {
-    return strstr(error->message, "libcurl was built without TLS") != NULL;
+    return strstr(error->message, "libcurl was built without TLS; use a libcurl with TLS") != NULL;
 }
 
 /* Returns 0, or the number of the check that failed. */

@@ -22,6 +22,7 @@
 #include "support/scripted_server.h"
 #include "support/timing.h"
 #include "support/wire.h"
+#include "transport/connection.h"
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
@@ -132,6 +133,21 @@ static void test_deadline_retires_connection(void **state) {
     }
 }
 
+/* The beginning of the response has arrived, so that the connection is not silent. Would catch a
+ * deadline that retires only a silent connection. */
+static void test_deadline_in_response_retires_connection(void **state) {
+    struct server *server = server_start_two_scripts(
+        SCRIPT(EXPECT, SEND(OK_LENGTH_300 "{"), AWAIT_CLOSE), SCRIPT(EXPECT, RESPOND, AWAIT_CLOSE));
+    reply_client *client = nginx_create_client_of(server);
+    (void)state;
+    assert_int_equal(reply_client_set_timeout_ms(client, timing_scale_ms(500), NULL), REPLY_OK);
+    assert_int_equal(wire_fetch_ids(client, 27, 1, NULL), REPLY_ERROR_TIMEOUT);
+    assert_int_equal(wire_fetch_ids(client, 27, 2, NULL), REPLY_OK);
+    char *lines = nginx_await_lines("/sequences/27/", 2);
+    assert_int_equal(nginx_count_connections(lines), 2);
+    free(lines);
+}
+
 /* The first contact never gets a response, and the others do. Would catch a timeout that retires a
  * connection on which something arrives. */
 static void test_good_connection_is_kept(void **state) {
@@ -185,6 +201,27 @@ static void test_stray_response_costs_one_contact(void **state) {
         }
         assert_int_equal(lost_count, 1);
         assert_int_equal(server_connection_count(server), 2);
+    }
+}
+
+/* Over TLS, where only nginx's log knows the connection. Would catch one that is not retired. */
+static void test_wrong_ids_retire_tls_connection(void **state) {
+    (void)state;
+    for (int i = 0; i < (int)COUNT(ports); i++) {
+        struct server *server = server_start_special(
+            2, SCRIPT(EXPECT, SEND(CONTACT("1")), AWAIT_CLOSE), SCRIPT(EXPECT, RESPOND));
+        char text[32];
+        snprintf(text, sizeof text, "/to/%d/v4", server_port(server));
+        reply_client *client = nginx_create_client_at(nginx_port(ports[i]), text, "known.pem");
+        reply_client_set_max_concurrency(client, 1, NULL);
+        const struct wire_summary summary = wire_fetch_all(client, 24 + i, 9);
+        assert_int_equal(summary.contact_count, 8);
+        assert_int_equal(summary.error_counts[REPLY_ERROR_INVALID_RESPONSE], 1);
+        snprintf(text, sizeof text, "/sequences/%d/", 24 + i);
+        char *lines = nginx_await_lines(text, 9);
+        assert_int_equal(nginx_count_connections(lines), 2);
+        free(lines);
+        wire_tear_down(NULL);
     }
 }
 
@@ -305,6 +342,30 @@ static void test_late_bytes_in_call_are_ignored(void **state) {
         }
         wire_tear_down(NULL);
     }
+}
+
+static bool is_unread_reported;
+
+bool __real_connection_has_unread(const struct connection *connection);
+bool __wrap_connection_has_unread(const struct connection *connection);
+
+/* Whatever nginx would send, such as a PING: it sends nothing on an idle connection. */
+bool __wrap_connection_has_unread(const struct connection *connection) {
+    return is_unread_reported || __real_connection_has_unread(connection);
+}
+
+/* A server may send at any time over HTTP/2. Would catch a connection that is given up for it. */
+static void test_unread_bytes_spare_http2_connection(void **state) {
+    reply_client *client = nginx_create_trusting_client(NGINX_HTTP2);
+    (void)state;
+    is_unread_reported = true;
+    for (int contact = 1; contact <= 3; contact++) {
+        assert_int_equal(wire_fetch_ids(client, 26, contact, NULL), REPLY_OK);
+    }
+    is_unread_reported = false;
+    char *lines = nginx_await_lines("/sequences/26/", 3);
+    assert_int_equal(nginx_count_connections(lines), 1);
+    free(lines);
 }
 
 /* ---- Sending after a limit ---- */
@@ -429,7 +490,8 @@ static void test_callback_time_spares_connect_timeout(void **state) {
     }
 }
 
-/* The second connection does not respond to the handshake, which starts before the callback. */
+/* The second connection does not respond to the handshake, which starts before the callback. Would
+ * catch a connect timeout that ends only with the attempt timeout. */
 static void test_connect_timeout_is_reached(void **state) {
     struct server *relay =
         server_start_two_scripts(SCRIPT(TUNNEL(nginx_port(NGINX_CLOSES))), SCRIPT(AWAIT_CLOSE));
@@ -439,7 +501,9 @@ static void test_connect_timeout_is_reached(void **state) {
     reply_client_set_max_concurrency(client, 1, NULL);
     reply_client_set_max_retries(client, 1, NULL);
     wire_set_hooks(NULL, pause_long);
+    const int64_t started_ms = timing_now_ms();
     const struct wire_summary summary = wire_fetch_all(client, 12, 2);
+    assert_true(timing_now_ms() - started_ms < timing_scale_ms(5000));
     assert_int_equal(summary.contact_count, 1);
     assert_int_equal(summary.error_counts[REPLY_ERROR_TIMEOUT], 1);
     assert_int_equal(summary.max_attempts, 2);
@@ -626,12 +690,15 @@ int main(void) {
         WIRE_TEST(test_connection_may_fall_silent_in_call),
         WIRE_TEST(test_interrupt_retires_connection),
         WIRE_TEST(test_deadline_retires_connection),
+        WIRE_TEST(test_deadline_in_response_retires_connection),
         WIRE_TEST(test_good_connection_is_kept),
         WIRE_TEST(test_stray_response_costs_one_contact),
+        WIRE_TEST(test_wrong_ids_retire_tls_connection),
         WIRE_TEST(test_requests_on_retired_connection_finish),
         WIRE_TEST(test_early_response_is_not_forgotten),
         WIRE_TEST(test_late_bytes_are_never_response),
         WIRE_TEST(test_late_bytes_in_call_are_ignored),
+        WIRE_TEST(test_unread_bytes_spare_http2_connection),
         WIRE_TEST(test_limit_stops_sending),
         WIRE_TEST(test_held_request_does_not_time_out),
         WIRE_TEST(test_callback_time_spares_connect_timeout),
