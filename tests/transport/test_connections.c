@@ -204,6 +204,21 @@ static void test_stray_response_costs_one_contact(void **state) {
     }
 }
 
+/* The server closes the reused connection instead of responding, and libcurl itself sends the
+ * request again on a new one. Would catch the retirement of the connection that the request was
+ * first on. */
+static void test_resent_request_retires_new_connection(void **state) {
+    struct server *server = server_start_two_scripts(SCRIPT(EXPECT, RESPOND, EXPECT, CLOSE),
+                                                     SCRIPT(EXPECT, SEND(CONTACT("3")), REPEAT));
+    reply_client *client = wire_create_client(server_url(server));
+    (void)state;
+    assert_int_equal(wire_fetch_ids(client, 7, 1, NULL), REPLY_OK);
+    assert_int_equal(wire_fetch_ids(client, 7, 2, NULL), REPLY_ERROR_INVALID_RESPONSE);
+    assert_int_equal(server_connection_count(server), 2);
+    assert_int_equal(wire_fetch_ids(client, 7, 3, NULL), REPLY_OK);
+    assert_int_equal(server_connection_count(server), 3);
+}
+
 /* Over TLS, where only nginx's log knows the connection. Would catch one that is not retired. */
 static void test_wrong_ids_retire_tls_connection(void **state) {
     (void)state;
@@ -443,7 +458,8 @@ static void test_limit_stops_sending(void **state) {
 }
 
 /* The third request is held back while the 429's body arrives, for longer than the connect timeout.
- * Would catch that time counting for the request. It may go to either connection. */
+ * Would catch it being sent before the end of the 429, and that time counting for the request. It
+ * may go to either connection. */
 static void test_held_request_does_not_time_out(void **state) {
     static const char limit_headers[] =
         "HTTP/1.1 429 Slow\r\nRetry-After: 1\r\nContent-Length: 10\r\n\r\n";
@@ -461,6 +477,11 @@ static void test_held_request_does_not_time_out(void **state) {
     assert_int_equal(summary.contact_count, 1);
     assert_int_equal(summary.error_counts[REPLY_ERROR_NOT_FOUND], 2);
     assert_int_equal(wire_count_log("attempt "), 4);
+    char *log = wire_copy_log();
+    const char *limit_line = strstr(log, ": 429 in");
+    assert_non_null(limit_line);
+    assert_non_null(strstr(limit_line, "/contacts/3:"));
+    free(log);
 }
 
 /* ---- The host's time ---- */
@@ -693,6 +714,7 @@ int main(void) {
         WIRE_TEST(test_deadline_in_response_retires_connection),
         WIRE_TEST(test_good_connection_is_kept),
         WIRE_TEST(test_stray_response_costs_one_contact),
+        WIRE_TEST(test_resent_request_retires_new_connection),
         WIRE_TEST(test_wrong_ids_retire_tls_connection),
         WIRE_TEST(test_requests_on_retired_connection_finish),
         WIRE_TEST(test_early_response_is_not_forgotten),
