@@ -8,6 +8,7 @@ A run with 200 changes takes up to an hour, so it is started by hand."""
 import argparse
 import collections
 import concurrent.futures
+import contextlib
 import json
 import os
 import pathlib
@@ -15,6 +16,7 @@ import queue
 import random
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -233,6 +235,13 @@ class Source:
 Test = collections.namedtuple("Test", "name command")
 
 
+def distance(test, path):
+    """0 if the test is named for the source, 1 if it is in the same directory, otherwise 2."""
+    if test.name == f"test_{path.stem}":
+        return 0
+    return 1 if (ROOT / "tests" / path.parent.name / f"{test.name}.c").exists() else 2
+
+
 class Copy:
     """A copy of the sources with its own build."""
 
@@ -264,14 +273,23 @@ class Copy:
                 for test in json.loads(listed)["tests"]
                 if test.get("command", [""])[0].startswith(programs)]
 
-    def passes(self, test, timeout=None):
+    def run_test(self, test, timeout=None):
+        """What fails: the test, its first failed function and whether it hangs. "" if it passes."""
         command = [part.replace("@", str(self.directory)) for part in test.command]
-        try:
-            result = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True,
-                                    timeout=timeout)
-            return result.returncode == 0
-        except subprocess.TimeoutExpired:
-            return False
+        with tempfile.TemporaryFile() as output:
+            process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output,
+                                       stderr=subprocess.STDOUT, start_new_session=True)
+            try:
+                failure = test.name if process.wait(timeout) != 0 else ""
+            except subprocess.TimeoutExpired:
+                failure = f"{test.name} hangs"
+            # A test that fails or hangs can leave servers and children behind.
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+            output.seek(0)
+            failed = re.search(rb"\[  FAILED  \] (test_\w+)", output.read())
+        return f"{failure} in {failed[1].decode()}" if failure and failed else failure
 
     def measure_tests(self):
         """The tests with their timeouts in seconds, the quickest first."""
@@ -280,22 +298,25 @@ class Copy:
         seconds = {}
         for test in self.tests():
             start = time.monotonic()
-            if not self.passes(test):
-                sys.exit(f"{test.name} fails without a change")
+            failure = self.run_test(test)
+            if failure:
+                sys.exit(f"{failure} without a change")
             seconds[test] = time.monotonic() - start
-        return [(test, 15 + 4 * seconds[test]) for test in sorted(seconds, key=seconds.get)]
+        return [(test, 5 + 3 * seconds[test]) for test in sorted(seconds, key=seconds.get)]
 
     def try_mutant(self, mutant, tests):
-        """The test that notices the change, "" if none does, None if it does not compile."""
+        """How a test notices the change, "" if none does, None if it does not compile. The test
+        named for the file comes first, then those of the same directory, then the others."""
         target = self.directory / mutant.path.relative_to(ROOT)
         text = mutant.path.read_text()
         target.write_text(text[: mutant.start] + mutant.new + text[mutant.end :])
         try:
             if not self.build("replyio_internal"):
                 return None
-            for test, timeout in tests:
-                if not self.build(test.name) or not self.passes(test, timeout):
-                    return test.name
+            for test, timeout in sorted(tests, key=lambda entry: distance(entry[0], mutant.path)):
+                failure = self.run_test(test, timeout) if self.build(test.name) else test.name
+                if failure:
+                    return failure
             return ""
         finally:
             target.write_text(text)
@@ -310,10 +331,10 @@ def read_reasons():
     return dict(line.rsplit(" | ", 1) for line in lines if line and not line.startswith("#"))
 
 
-def describe(mutant, test, reasons):
-    change = f"{mutant.path.name}:{mutant.line}: {mutant.key}"
-    if test:
-        return f"{test}: {change}"
+def describe(mutant, failure, reasons):
+    change = f"{mutant.path.parent.name}/{mutant.path.name}:{mutant.line}: {mutant.key}"
+    if failure:
+        return f"{failure}: {change}"
     return f"NOT NOTICED: {change} | {reasons.get(mutant.key, 'NOT EXPLAINED')}"
 
 
@@ -370,13 +391,13 @@ def try_mutants(mutants, options, reasons):
                      zip(remaining, range(options.count - noticed - missed))]
             if not batch:
                 break
-            for mutant, test in zip(batch, pool.map(run, batch)):
-                if test is None:
+            for mutant, failure in zip(batch, pool.map(run, batch)):
+                if failure is None:
                     continue
-                noticed += test != ""
-                missed += test == ""
-                explained += test == "" and mutant.key in reasons
-                print(describe(mutant, test, reasons), flush=True)
+                noticed += failure != ""
+                missed += failure == ""
+                explained += failure == "" and mutant.key in reasons
+                print(describe(mutant, failure, reasons), flush=True)
     return noticed, missed, explained
 
 
