@@ -9,11 +9,11 @@ import argparse
 import collections
 import concurrent.futures
 import contextlib
+import hashlib
 import json
 import os
 import pathlib
 import queue
-import random
 import re
 import shutil
 import signal
@@ -50,7 +50,8 @@ NOT_REMOVABLE = {
     "return", "const", "static", "case", "default", "struct", "enum", "if", "else", "for", "while",
     "do", "switch",
 }
-DECLARATION = re.compile(r"\w+ \**\w+(\[\w+\])?( = .*)?;", re.S)
+# Declarations, without which nothing compiles, and marks of unused parameters.
+NOT_CODE = re.compile(r"\w+ \**\w+(\[\w+\])?( = .*)?;|\(void\)\w+;", re.S)
 
 Token = collections.namedtuple("Token", "kind text start end")
 
@@ -224,7 +225,7 @@ class Source:
         while self.tokens[last].text not in (";", ",", "{", "}", ")", "]"):
             last = self.pairs.get(last, last) + 1
         expression = self.normalise(first, last)
-        if self.tokens[last].text == ";" and not DECLARATION.fullmatch(expression):
+        if self.tokens[last].text == ";" and not NOT_CODE.fullmatch(expression):
             yield self.mutant(first, last, ";", expression, ";")
 
 
@@ -338,6 +339,11 @@ def describe(mutant, failure, reasons):
     return f"NOT NOTICED: {change} | {reasons.get(mutant.key, 'NOT EXPLAINED')}"
 
 
+def selection_order(mutant, seed):
+    """Differs at random, but stays the same if something else in the sources changes."""
+    return hashlib.sha256(f"{seed} {mutant.path.name} {mutant.key}".encode()).digest()
+
+
 def find_sources(paths):
     for path in paths or [ROOT / "src"]:
         path = path.resolve()
@@ -408,7 +414,7 @@ def main():
     if options.list:
         print_list(mutants, reasons)
         return
-    random.Random(options.seed).shuffle(mutants)
+    mutants.sort(key=lambda mutant: selection_order(mutant, options.seed))
     print(f"{len(mutants)} changes are possible", flush=True)
     noticed, missed, explained = try_mutants(mutants, options, reasons)
     total = noticed + missed
