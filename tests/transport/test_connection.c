@@ -61,6 +61,7 @@ static void test_closed_socket_is_not_found(void **state) {
     struct connection connection = {.socket = -1};
     (void)state;
     assert_null(connection_find(&connection, 80));
+    assert_int_equal(connection.local_port, 0);
 }
 
 static void test_invalid_family_is_rejected(void **state) {

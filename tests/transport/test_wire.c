@@ -532,6 +532,17 @@ static void test_failed_send_is_retried(void **state) {
     assert_int_equal(error.attempts, 1);
 }
 
+/* Would catch later transfers of the call that close their connections. */
+static void test_failed_send_spares_later_connections(void **state) {
+    struct server *server = server_start(RESPONSES);
+    reply_client *client = create_client_of(server, 1);
+    (void)state;
+    assert_int_equal(reply_client_set_max_concurrency(client, 1, NULL), REPLY_OK);
+    libc_fault_fail_send(1);
+    assert_int_equal(wire_fetch_all(client, 100, 5).contact_count, 5);
+    assert_int_equal(server_connection_count(server), 2);
+}
+
 /* Servers send 408 on a connection that is idle for long, and close it. libcurl may read it as the
  * next response: the retry must succeed. */
 static void test_408_on_idle_connection_is_retried(void **state) {
@@ -690,6 +701,7 @@ int main(void) {
         WIRE_TEST(test_waiting_transfers_connect_concurrently),
         WIRE_TEST(test_closed_idle_connection_is_replaced),
         WIRE_TEST(test_failed_send_is_retried),
+        WIRE_TEST(test_failed_send_spares_later_connections),
         WIRE_TEST(test_408_on_idle_connection_is_retried),
         WIRE_TEST(test_unsolicited_response_is_ignored),
         WIRE_TEST(test_invalid_body_is_rejected),
