@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/id_set.h"
+#include "decode/contact.h"
 #include "support/check_error.h"
 #include "support/child.h"
 #include "support/fake_list.h"
@@ -260,8 +261,19 @@ static void test_sent_problem_keeps_code(void **state) {
 
 /* ---- Items ---- */
 
+static atomic_int discard_count;
+void __real_contact_discard(reply_sequence_contact *contact);
+void __wrap_contact_discard(reply_sequence_contact *contact);
+
+void __wrap_contact_discard(reply_sequence_contact *contact) {
+    discard_count++;
+    __real_contact_discard(contact);
+}
+
+/* Catches also a contact of another sequence that leaks: it was decoded, but nobody gets it. */
 static void test_broken_item_is_delivered_as_error(void **state) {
     struct list_call *call = begin(state, 25);
+    discard_count = 0;
     fake_list.broken_id = 4;
     fake_list.foreign_id = 21;
     FAKE_SCRIPT(FAKE_PAGE(0), {.request_id = "r-0", .retry_after = "7"});
@@ -277,6 +289,7 @@ static void test_broken_item_is_delivered_as_error(void **state) {
     expect_words(&call->errors[1], "contact 21 in sequence 100: ");
     expect_words(&call->errors[1], "\"sequenceId\" is 200");
     assert_null(strstr(call->errors[1].request_id, FAKE_KEY));
+    assert_int_equal(discard_count, 1);
     assert_int_equal(fake_count_events(FAKE_RETIRE), 0);
 }
 
