@@ -165,12 +165,35 @@ static void test_set_agrees_with_reference(void **state) {
 }
 
 static bool is_calloc_failing;
+static int block_count;
 
 void *__real_calloc(size_t count, size_t size);
 void *__wrap_calloc(size_t count, size_t size);
 
 void *__wrap_calloc(size_t count, size_t size) {
-    return is_calloc_failing ? NULL : __real_calloc(count, size);
+    void *block = is_calloc_failing ? NULL : __real_calloc(count, size);
+    block_count += block != NULL ? 1 : 0;
+    return block;
+}
+
+void __real_free(void *block);
+void __wrap_free(void *block);
+
+void __wrap_free(void *block) {
+    block_count -= block != NULL ? 1 : 0;
+    __real_free(block);
+}
+
+static void test_growing_set_has_one_block(void **state) {
+    struct id_set set = {.seed = 1};
+    (void)state;
+    block_count = 0;
+    for (int64_t id = 1; id <= MANY; id++) {
+        assert_true(id_set_add(&set, id));
+        assert_int_equal(block_count, 1);
+    }
+    id_set_free(&set);
+    assert_int_equal(block_count, 0);
 }
 
 /* Adds ids from 1 on until the set has to grow, which fails. Returns the first that is missing. */
@@ -239,6 +262,7 @@ int main(void) {
         cmocka_unit_test(test_regular_ids_are_spread),
         cmocka_unit_test(test_memory_per_id_is_limited),
         cmocka_unit_test(test_set_agrees_with_reference),
+        cmocka_unit_test(test_growing_set_has_one_block),
         cmocka_unit_test(test_failed_growth_loses_nothing),
         cmocka_unit_test(test_full_set_accepts_known_ids),
         cmocka_unit_test(test_known_id_uses_no_memory),
