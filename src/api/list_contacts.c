@@ -85,7 +85,6 @@ static bool has_next(const void *context) {
 static bool next(void *context, struct dispatch_request *request, reply_error *error) {
     struct list *list = context;
     (void)error;
-    request->index = 0;
     request->max_body_size = MAX_PAGE_SIZE;
     list->skip = list->position.skip;
     snprintf(request->path, REQUEST_PATH_SIZE,
