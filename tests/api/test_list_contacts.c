@@ -14,6 +14,7 @@
 
 #include "base/id_set.h"
 #include "decode/contact.h"
+#include "decode/page.h"
 #include "support/check_error.h"
 #include "support/child.h"
 #include "support/fake_list.h"
@@ -21,6 +22,40 @@
 #include "replyio.h"
 
 static const int64_t day_ms = 86400000;
+
+/* ---- Pages of the calls ---- */
+
+static atomic_int page_count; /* decoded and not freed */
+
+reply_result __real_page_decode_response(const char *body, size_t length, const char *content_type,
+                                         const char *key, size_t expected_count, struct page **page,
+                                         reply_error *error);
+reply_result __wrap_page_decode_response(const char *body, size_t length, const char *content_type,
+                                         const char *key, size_t expected_count, struct page **page,
+                                         reply_error *error);
+
+reply_result __wrap_page_decode_response(const char *body, size_t length, const char *content_type,
+                                         const char *key, size_t expected_count, struct page **page,
+                                         reply_error *error) {
+    const reply_result result =
+        __real_page_decode_response(body, length, content_type, key, expected_count, page, error);
+    page_count += *page != NULL ? 1 : 0;
+    return result;
+}
+
+void __real_page_free(struct page *page);
+void __wrap_page_free(struct page *page);
+
+void __wrap_page_free(struct page *page) {
+    page_count -= page != NULL ? 1 : 0;
+    __real_page_free(page);
+}
+
+/* Catches a page that leaks. */
+static int tear_down(void **state) {
+    fake_teardown(state);
+    return page_count;
+}
 
 /* Begins a test with the contacts 1 to count and pages of 10. */
 static struct list_call *begin(void **state, size_t count) {
@@ -833,7 +868,7 @@ static void test_session_is_reused(void **state) {
     assert_int_equal(fake_count_opened_sessions(), 1);
 }
 
-#define TEST(function) cmocka_unit_test_setup_teardown(function, fake_setup, fake_teardown)
+#define TEST(function) cmocka_unit_test_setup_teardown(function, fake_setup, tear_down)
 
 int main(void) {
     const struct CMUnitTest tests[] = {

@@ -101,7 +101,8 @@ static void *interrupt_soon(void *client) {
     return NULL;
 }
 
-/* Would catch a call that is sent on the connection of the request that an interrupt aborted. */
+/* Would catch a call that is sent on the connection of the request that an interrupt aborted, and
+ * requests over HTTP/2 that do not share the next one. */
 static void test_interrupt_retires_connection(void **state) {
     (void)state;
     for (size_t i = 0; i < COUNT(ports); i++) {
@@ -115,7 +116,10 @@ static void test_interrupt_retires_connection(void **state) {
         pthread_join(interrupter, NULL);
         assert_int_equal(summary.result, REPLY_ERROR_CANCELLED);
         assert_true(summary.is_each_delivered_once);
-        assert_int_equal(wire_fetch_ids(client, 4, 2, NULL), REPLY_OK);
+        assert_int_equal(wire_fetch_all(client, 4, 8).contact_count, 8);
+        if (ports[i] == NGINX_HTTP2) {
+            assert_int_equal(server_connection_count(relay), 2);
+        }
     }
 }
 
@@ -257,8 +261,6 @@ static void test_requests_on_retired_connection_finish(void **state) {
     reply_client *client = nginx_create_client_of(released);
     wire_set_hooks(NULL, release);
     const struct wire_summary summary = wire_fetch_all(client, 8, 12);
-    if (summary.contact_count != 11)
-        fputs(wire_copy_log(), stderr);
     assert_int_equal(summary.contact_count, 11);
     assert_int_equal(summary.error_counts[REPLY_ERROR_INVALID_RESPONSE], 1);
     assert_int_equal(summary.max_attempts, 1);

@@ -151,6 +151,8 @@ static const struct fault http_faults[] = {
      {EXPECT, SEND(PROTOCOL_SWITCH), SEND_CONTACT(300)}},
     {"protocol switch, then silence", TIMES_OUT,
      {EXPECT, SEND(PROTOCOL_SWITCH), AWAIT_CLOSE}},
+    {"protocol switch, then one byte", RETRIED(NETWORK),
+     {EXPECT, SEND(PROTOCOL_SWITCH), SEND("x"), AWAIT_CLOSE}},
     {"protocol switch, then endless bytes", RETRIED(NETWORK),
      {EXPECT, SEND(PROTOCOL_SWITCH), SEND_ENDLESSLY("x")}},
 
