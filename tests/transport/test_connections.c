@@ -499,11 +499,14 @@ static reply_client *limit_connecting(reply_client *client) {
     return client;
 }
 
-/* Each contact needs a new connection. Would catch a callback's time that counts as connecting. */
+/* Each contact needs a new connection. Would catch a callback's time that counts as connecting, and
+ * a connection that is given up because of it. */
 static void test_callback_time_spares_connect_timeout(void **state) {
+    struct server *relay = start_relay(NGINX_CLOSES);
     struct server *server = server_start(SCRIPT(EXPECT, RESPOND, CLOSE));
-    reply_client *clients[] = {limit_connecting(nginx_create_trusting_client(NGINX_CLOSES)),
-                               limit_connecting(wire_create_client(server_url(server)))};
+    reply_client *clients[] = {
+        limit_connecting(nginx_create_client_at(server_port(relay), "/v4", "known.pem")),
+        limit_connecting(wire_create_client(server_url(server)))};
     (void)state;
     wire_set_hooks(NULL, pause_long);
     for (size_t i = 0; i < COUNT(clients); i++) {
@@ -511,6 +514,8 @@ static void test_callback_time_spares_connect_timeout(void **state) {
         assert_int_equal(summary.contact_count, 8);
         assert_int_equal(summary.max_attempts, 1);
     }
+    assert_int_equal(server_connection_count(relay), 8);
+    assert_int_equal(server_connection_count(server), 8);
 }
 
 /* The second connection does not respond to the handshake, which starts before the callback. Would
