@@ -187,6 +187,29 @@ static void test_failing_loop_is_not_busy(void **state) {
     transport_libcurl.close(session, false);
 }
 
+static void fetch_contact(reply_client *client, int32_t expected_attempts) {
+    reply_sequence_contact *contact = NULL;
+    reply_error error;
+    assert_int_equal(reply_get_sequence_contact(client, 100, 1, &contact, &error), REPLY_OK);
+    assert_int_equal(error.attempts, expected_attempts);
+    reply_sequence_contact_free(contact);
+}
+
+/* Catches a failure of the loop that also ends the next attempt of the call. */
+static void test_failing_loop_costs_one_attempt(void **state) {
+    reply_client *client = scenario_create_client();
+    (void)state;
+    assert_int_equal(reply_client_set_max_retries(client, 1, NULL), REPLY_OK);
+    fetch_contact(client, 1);
+    failure.multi_code = CURLM_INTERNAL_ERROR;
+    failure.call_count = 0;
+    failure.failing_index = 2; /* after curl_multi_add_handle */
+    fetch_contact(client, 2);
+    failure.failing_index = 0;
+    assert_string_equal(failure.name, "curl_multi_perform");
+    reply_client_destroy(client);
+}
+
 /* A call must fail without an option that keeps the key safe, but not without any other. */
 static void test_missing_option_fails_if_required(void **state) {
     static const struct {
@@ -238,6 +261,7 @@ static int run_group(void) {
         cmocka_unit_test_prestate(test_failed_call_is_survived, &codes[1]),
         cmocka_unit_test(test_session_without_wakeup_is_rejected),
         cmocka_unit_test(test_failing_loop_is_not_busy),
+        cmocka_unit_test(test_failing_loop_costs_one_attempt),
         cmocka_unit_test(test_missing_option_fails_if_required),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
