@@ -23,6 +23,7 @@ static struct {
     CURLMcode multi_code;      /* with which the multi interface fails */
     CURLoption missing_option; /* which libcurl does not have; 0 if none */
     CURLcode missing_code;     /* which setting that option returns */
+    int missing_count;         /* how often that option was set */
 } failure;
 
 static bool is_multi_function(const char *name) {
@@ -90,6 +91,7 @@ static bool is_missing(int option) {
         void *argument = va_arg(arguments, void *);                                                \
         va_end(arguments);                                                                         \
         if (is_missing((int)option)) {                                                             \
+            failure.missing_count++;                                                               \
             return (type)failure.missing_code;                                                     \
         }                                                                                          \
         return fails(#name) ? (failed) : __real_##name(handle, option, argument);                  \
@@ -210,7 +212,8 @@ static void test_failing_loop_costs_one_attempt(void **state) {
     reply_client_destroy(client);
 }
 
-/* A call must fail without an option that keeps the key safe, but not without any other. */
+/* A call must set each of these options. It must fail without one that keeps the key safe, but not
+ * without any other. */
 static void test_missing_option_fails_if_required(void **state) {
     static const struct {
         CURLoption option;
@@ -240,9 +243,11 @@ static void test_missing_option_fails_if_required(void **state) {
         reply_error error;
         failure.missing_option = options[i / 2].option;
         failure.missing_code = codes[i % 2];
+        failure.missing_count = 0;
         assert_int_equal(reply_client_set_ca_file(client, "/nonexistent/ca.pem", NULL), REPLY_OK);
         const reply_result result = reply_get_sequence_contact(client, 100, 1, &contact, &error);
         failure.missing_option = 0;
+        assert_true(failure.missing_count > 0);
         if (result != options[i / 2].result ||
             (result != REPLY_OK && error.curl_code != (int32_t)codes[i % 2])) {
             fail_msg("option %d: %s: %s", (int)options[i / 2].option, reply_result_name(result),

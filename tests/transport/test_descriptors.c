@@ -14,6 +14,7 @@
 #include "support/check_error.h"
 #include "support/contact_server.h"
 #include "support/scripted_server.h"
+#include "support/timing.h"
 #include "support/wire.h"
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
@@ -85,6 +86,26 @@ static void test_missing_descriptors_are_reported(void **state) {
     }
 }
 
+/* The server never responds to the handshake, which starts if there are enough descriptors. Would
+ * catch a message about the CA file. */
+static void test_missing_descriptor_for_ca_file_is_reported(void **state) {
+    char url[64];
+    snprintf(url, sizeof url, "https%s", base_url + strlen("http"));
+    (void)state;
+    for (int left = 0; left <= MAX_LEFT; left++) {
+        reply_error error;
+        reply_client *client = wire_create_client(url);
+        reply_client_set_attempt_timeout_ms(client, timing_scale_ms(200), NULL);
+        hold_all_but(left);
+        const reply_result result = wire_fetch_one(client, &error);
+        release();
+        if (left == 0 || result != REPLY_ERROR_TIMEOUT) {
+            check_error(url, left, result, &error);
+        }
+        tear_down(NULL);
+    }
+}
+
 static void test_many_contacts_get_same_error(void **state) {
     reply_client *client = wire_create_client(base_url);
     (void)state;
@@ -114,6 +135,7 @@ static void test_other_failure_is_unchanged(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(test_missing_descriptors_are_reported, tear_down),
+        cmocka_unit_test_teardown(test_missing_descriptor_for_ca_file_is_reported, tear_down),
         cmocka_unit_test_teardown(test_many_contacts_get_same_error, tear_down),
         cmocka_unit_test_teardown(test_other_failure_is_unchanged, tear_down),
     };
