@@ -218,7 +218,7 @@ static int check_options(void *context) {
 /* Catches an option of a newer version that makes every call fail, a buffer too large for it, and
  * a remedy that is missing for a version that needs it. */
 static void test_version_decides_options(void **state) {
-    enum { LARGE = 65537, RECEIVE = 96 * 1024, UPLOAD = 2 * 1024 * 1024 };
+    enum { LARGE = 65537, RECEIVE = 32 * 1024, UPLOAD = 2 * 1024 * 1024 };
     static const struct options_case cases[] = {
         {0x074C00, LARGE, true, 0, RECEIVE, 0, 0}, {0x0756FF, LARGE, true, 0, RECEIVE, 0, 0},
         {0x075700, LARGE, true, 1, RECEIVE, 0, 0}, {0x0800FF, LARGE, true, 1, RECEIVE, 0, 0},

@@ -3,7 +3,9 @@
 copy, and counts those that the tests notice. Changes that do not compile do not count. Fails if
 less than 90 % are noticed, or if survivors.txt has no reason for one that is not.
 
-A run with 200 changes takes up to an hour, so it is started by hand."""
+A run with 200 changes takes about an hour, so it is started by hand. Each line of its output names
+the test that noticed the change. On a loaded machine a test about time can fail without noticing
+anything, so look whether the test has to do with the change."""
 
 import argparse
 import collections
