@@ -78,6 +78,15 @@ static void test_start_is_described(void **state) {
     }
 }
 
+/* Catches bytes behind the body that are read after whitespace has been skipped. */
+static void test_start_ends_with_body(void **state) {
+    reply_error error;
+    (void)state;
+    body_reject(" null", 4, NULL, NULL, "a dog", error_begin(&error, NULL));
+    fixture_expect_error("part of null", &error, REPLY_ERROR_INVALID_RESPONSE,
+                         "4 bytes, starts with text)");
+}
+
 static void test_null_body_is_empty(void **state) {
     reply_error error;
     (void)state;
@@ -112,9 +121,8 @@ static void test_content_type_is_quoted(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_objects_are_recognised),
-        cmocka_unit_test(test_start_is_described),
-        cmocka_unit_test(test_null_body_is_empty),
+        cmocka_unit_test(test_objects_are_recognised), cmocka_unit_test(test_start_is_described),
+        cmocka_unit_test(test_start_ends_with_body),   cmocka_unit_test(test_null_body_is_empty),
         cmocka_unit_test(test_content_type_is_quoted),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
