@@ -6,7 +6,17 @@
  * ---------------  -------------------------------------  ---------------------------------------
  * before 7.76.0    not supported                          #error, compat_prepare
  * before 7.77.0    no CURLE_SSL_CLIENTCERT                COMPAT_SSL_CLIENTCERT
- * before 7.81.0    no CURLUE_BAD_LOGIN                    COMPAT_URL_BAD_LOGIN
+ * before 7.77.0    other spellings of an IPv4 address,    compat_normalise_host
+ *                  such as 127.1, are left as they are
+ * before 7.77.0    an HTTP/2 response without a           none: the header says so
+ *                  Content-Length that the server aborts
+ *                  ends like a complete one
+ * before 7.79.0    CURLINFO_LOCAL_PORT is -1 for a        compat_hides_local_port: transfer.c reads
+ *                  reused connection, except while        it while libcurl tells what it does
+ *                  libcurl is choosing it
+ * before 7.81.0    a URL's login that there is no memory  compat_is_out_of_memory: errno tells the
+ *                  for is CURLUE_MALFORMED_INPUT          two apart
+ * from 7.81.0 on   the same is CURLUE_BAD_LOGIN           compat_is_out_of_memory
  * before 7.87.0    OpenSSL raises SIGPIPE when it writes  compat_block_sigpipe
  *                  to a broken connection
  * before 7.87.0    a name lookup in progress delays the   none: the header says so
@@ -34,6 +44,9 @@
  */
 #include "transport/compat.h"
 
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
 #include <pthread.h>
 
 #include "base/error.h"
@@ -48,6 +61,7 @@ enum {
     OPTION_QUICK_EXIT = CURLOPTTYPE_LONG + 322,
     OPTION_MULTI_QUICK_EXIT = CURLOPTTYPE_LONG + 21,
     CODE_TOO_LARGE = 100,
+    URL_BAD_LOGIN = 23, /* CURLUE_BAD_LOGIN */
     /* libcurl allocates a buffer per transfer. From 48 kB on, glibc returned the memory to the
      * system after many transfers, which cost a tenth of the rate. */
     RECEIVE_BUFFER_SIZE = 32 * 1024,
@@ -138,10 +152,38 @@ void compat_restore_sigpipe(const struct compat_signals *signals) {
     }
 }
 
+/* ---- URLs ---- */
+
+CURLUcode compat_normalise_host(CURLU *url) {
+    char text[INET_ADDRSTRLEN];
+    char *host = NULL;
+    struct in_addr address;
+    if (!is_between(0, 0x074D00)) {
+        return CURLUE_OK;
+    }
+    CURLUcode code = curl_url_get(url, CURLUPART_HOST, &host, 0);
+    if (code == CURLUE_OK && inet_aton(host, &address) != 0) {
+        inet_ntop(AF_INET, &address, text, sizeof text);
+        code = curl_url_set(url, CURLUPART_HOST, text, 0);
+    }
+    curl_free(host);
+    return code;
+}
+
+/* Any login can be parsed: libcurl calls it invalid only if it has no memory to keep it. */
+bool compat_is_out_of_memory(CURLUcode code) {
+    return code == CURLUE_OUT_OF_MEMORY || (int)code == URL_BAD_LOGIN ||
+           (is_between(0, 0x075100) && code == CURLUE_MALFORMED_INPUT && errno == ENOMEM);
+}
+
 /* ---- Handles and connections ---- */
 
 bool compat_can_reuse_handle(void) {
     return !is_between(0x075400, 0x080100);
+}
+
+bool compat_hides_local_port(void) {
+    return is_between(0, 0x074F00);
 }
 
 bool compat_reads_unread_bytes(void) {

@@ -11,11 +11,8 @@
 
 #include "replyio.h"
 
-/* Codes that the headers of old versions do not have. */
-enum {
-    COMPAT_SSL_CLIENTCERT = 98, /* CURLE_SSL_CLIENTCERT, 7.77.0 */
-    COMPAT_URL_BAD_LOGIN = 23   /* CURLUE_BAD_LOGIN, 7.81.0 */
-};
+/* CURLE_SSL_CLIENTCERT, which the headers of old versions do not have. */
+enum { COMPAT_SSL_CLIENTCERT = 98 };
 
 /* Initialises libcurl once in the process. Any thread may call it any number of times. Errors:
  * NO_MEMORY, and INVALID_ARGUMENT if libcurl is too old. */
@@ -28,8 +25,19 @@ const char *compat_version(void);
 bool compat_has_gzip(void);
 bool compat_has_tls(void);
 
+/* Writes another spelling of an IPv4 address, such as 127.1, as four numbers. */
+CURLUcode compat_normalise_host(CURLU *url);
+
+/* Returns true if a URL was not parsed because there is no memory. errno must have been 0 before.
+ */
+bool compat_is_out_of_memory(CURLUcode code);
+
 /* Returns true if a handle may serve more than one transfer. */
 bool compat_can_reuse_handle(void);
+
+/* Returns true if the local port of a reused connection can be read only while libcurl chooses it.
+ */
+bool compat_hides_local_port(void);
 
 /* Returns true if libcurl takes unread bytes on an idle HTTP/1 connection for the next response. */
 bool compat_reads_unread_bytes(void);

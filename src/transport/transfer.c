@@ -185,9 +185,11 @@ bool transfer_is_sent(struct transfer *transfer) {
 }
 
 long transfer_local_port(struct transfer *transfer) {
+    long port = 0;
     /* libcurl may have sent the request again by itself, on another connection. */
     if (transfer->is_added) {
-        curl_easy_getinfo(transfer->easy, CURLINFO_LOCAL_PORT, &transfer->local_port);
+        curl_easy_getinfo(transfer->easy, CURLINFO_LOCAL_PORT, &port);
+        transfer->local_port = port > 0 ? port : transfer->local_port;
     }
     return transfer->local_port;
 }
@@ -248,6 +250,17 @@ static int on_progress(void *context, curl_off_t unused_1, curl_off_t unused_2, 
                                                          : TRANSFER_GOES_ON;
     }
     return transfer->hold == TRANSFER_GOES_ON && !is_overdue_at_proxy(transfer) ? 0 : 1;
+}
+
+/* libcurl tells what it does, also that it is about to reuse a connection. */
+static int on_message(CURL *unused_1, curl_infotype unused_2, char *unused_3, size_t unused_4,
+                      void *context) {
+    (void)unused_1;
+    (void)unused_2;
+    (void)unused_3;
+    (void)unused_4;
+    transfer_local_port(context);
+    return 0;
 }
 
 static curl_socket_t on_open_socket(void *context, curlsocktype unused,
@@ -319,6 +332,11 @@ static CURLcode set_options(CURL *easy, struct transfer *transfer) {
     SET(CURLOPT_OPENSOCKETDATA, transfer);
     SET(CURLOPT_CLOSESOCKETFUNCTION, connection_close);
     SET(CURLOPT_CLOSESOCKETDATA, &transfer->group->connections);
+    if (compat_hides_local_port()) {
+        SET(CURLOPT_DEBUGFUNCTION, on_message);
+        SET(CURLOPT_DEBUGDATA, transfer);
+        SET(CURLOPT_VERBOSE, 1L);
+    }
     code = code != CURLE_OK ? code : set_proxy(easy, settings);
     if (code == CURLE_OK && settings->ca_file != NULL) {
         code = set_ca_file(easy, settings->ca_file);

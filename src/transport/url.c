@@ -2,6 +2,7 @@
 #include "transport/url.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <netinet/in.h>
 #include <string.h>
 
@@ -125,7 +126,8 @@ reply_result url_parse_base_url(const char *url, struct transport_base_url *base
     if (parsed == NULL) {
         return error_set_no_memory(error);
     }
-    const CURLUcode code = curl_url_set(parsed, CURLUPART_URL, url, 0);
+    CURLUcode code = curl_url_set(parsed, CURLUPART_URL, url, 0);
+    code = code == CURLUE_OK ? compat_normalise_host(parsed) : code;
     const reply_result result =
         code == CURLUE_OK ? check_parsed(parsed, base_url, text, error) : reject_part(code, error);
     curl_url_cleanup(parsed);
@@ -148,15 +150,16 @@ reply_result url_check_proxy(const char *url, reply_error *error) {
     if (parsed == NULL) {
         return error_set_no_memory(error);
     }
+    errno = 0;
     /* The flags with which libcurl itself parses a proxy. */
     CURLUcode code =
         curl_url_set(parsed, CURLUPART_URL, url, CURLU_NON_SUPPORT_SCHEME | CURLU_GUESS_SCHEME);
     char *scheme = code == CURLUE_OK ? get_part(parsed, CURLUPART_SCHEME, &code) : NULL;
     const bool is_valid = scheme != NULL && is_proxy_scheme(scheme);
+    const bool is_out_of_memory = compat_is_out_of_memory(code);
     curl_free(scheme);
     curl_url_cleanup(parsed);
-    /* Any login can be parsed: libcurl calls it bad only if it has no memory to keep it. */
-    if (code == CURLUE_OUT_OF_MEMORY || (int)code == COMPAT_URL_BAD_LOGIN) {
+    if (is_out_of_memory) {
         return error_set_no_memory(error);
     }
     return is_valid ? REPLY_OK

@@ -1,4 +1,5 @@
-/* libc_fault.c - C library functions that fail on request: getaddrinfo and send. */
+/* libc_fault.c - C library functions that fail on request: getaddrinfo, and send and write on a
+ * socket. */
 #include "support/libc_fault.h"
 
 #include <dlfcn.h>
@@ -8,6 +9,10 @@
 #include <stdbool.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <curl/curl.h>
 
 #include "support/timing.h"
 
@@ -26,9 +31,15 @@ static void init_lookups(void) {
     timing_init_condition(&lookups.changed);
 }
 
+int64_t libc_fault_lookup_delay_ms(void) {
+    return curl_version_info(CURLVERSION_NOW)->version_num < 0x075700 ? timing_scale_ms(1000) : 0;
+}
+
 static void wait_for_end(void) {
     pthread_once(&lookups.once, init_lookups);
-    const struct timespec deadline = timing_wait_deadline();
+    const int64_t delay_ms = libc_fault_lookup_delay_ms();
+    const struct timespec deadline =
+        delay_ms > 0 ? timing_deadline(delay_ms) : timing_wait_deadline();
     int result = 0;
     pthread_mutex_lock(&lookups.lock);
     lookups.waiting_count++;
@@ -80,14 +91,36 @@ void libc_fault_fail_send(int number) {
     sends_until_failure = number;
 }
 
+/* libcurl wakes itself with a byte, and in builds without socketpair checks a pair of sockets with
+ * the text of an address. Neither counts. */
+static bool fails(size_t length) {
+    enum { MAX_OWN_LENGTH = sizeof "0x0123456789abcdef" };
+    if (sends_until_failure == 0 || length <= MAX_OWN_LENGTH || --sends_until_failure > 0) {
+        return false;
+    }
+    errno = ECONNRESET;
+    return true;
+}
+
 ssize_t send(int target, const void *bytes, size_t length, int flags) {
-    /* libcurl wakes itself with a byte, which does not count. In builds of 7.81 without socketpair
-     * it is sent over a TCP connection. */
-    if (sends_until_failure > 0 && length > 1 && --sends_until_failure == 0) {
-        errno = ECONNRESET;
+    return fails(length) ? -1 : sendto(target, bytes, length, flags, NULL, 0);
+}
+
+static bool is_socket(int target) {
+    struct stat status;
+    return fstat(target, &status) == 0 && S_ISSOCK(status.st_mode);
+}
+
+/* Before libcurl 7.87 OpenSSL sends in this way. */
+ssize_t write(int target, const void *bytes, size_t length) {
+    static ssize_t (*real)(int, const void *, size_t);
+    if (sends_until_failure > 0 && is_socket(target) && fails(length)) {
         return -1;
     }
-    return sendto(target, bytes, length, flags, NULL, 0);
+    if (real == NULL) {
+        *(void **)&real = dlsym(RTLD_NEXT, "write");
+    }
+    return real(target, bytes, length);
 }
 
 void libc_fault_end(void) {

@@ -20,11 +20,16 @@ int64_t timing_scale_ms(int64_t ms) {
     return ms * (factor > 1 ? factor : 1);
 }
 
-struct timespec timing_wait_deadline(void) {
+struct timespec timing_deadline(int64_t ms) {
     struct timespec time;
     clock_gettime(CLOCK_MONOTONIC, &time);
-    time.tv_sec += timing_scale_ms(TIMING_MAX_WAIT_MS) / 1000;
+    time.tv_sec += ms / 1000 + (time.tv_nsec + ms % 1000 * 1000000) / 1000000000;
+    time.tv_nsec = (time.tv_nsec + (long)(ms % 1000) * 1000000) % 1000000000;
     return time;
+}
+
+struct timespec timing_wait_deadline(void) {
+    return timing_deadline(timing_scale_ms(TIMING_MAX_WAIT_MS));
 }
 
 void timing_sleep_ms(int64_t ms) {

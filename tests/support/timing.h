@@ -16,6 +16,9 @@ int64_t timing_now_ms(void);
  * many times slower the program runs (valgrind, an emulator). Default: 1. */
 int64_t timing_scale_ms(int64_t ms);
 
+/* Returns the time on the monotonic clock that is this long from now. */
+struct timespec timing_deadline(int64_t ms);
+
 /* Returns the time on the monotonic clock at which a wait that begins now must end. */
 struct timespec timing_wait_deadline(void);
 
