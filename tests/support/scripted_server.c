@@ -33,6 +33,7 @@ struct connection {
     pthread_t thread;
     int socket;
     int number;
+    bool is_closed;                  /* guarded by the server's lock */
     int64_t sequence_id, contact_id; /* of the last request */
 };
 
@@ -340,6 +341,7 @@ static void *play(void *context) {
     }
     end_connection(connection, step);
     pthread_mutex_lock(&server->lock);
+    connection->is_closed = true;
     server->closed_count++;
     pthread_cond_broadcast(&server->changed);
     pthread_mutex_unlock(&server->lock);
@@ -613,6 +615,19 @@ void server_release(struct server *server) {
 void server_silence(struct server *server) {
     pthread_mutex_lock(&server->lock);
     server->silent_count = server->connection_count;
+    pthread_mutex_unlock(&server->lock);
+}
+
+/* The connection's thread wakes up and closes the socket. */
+void server_reset(struct server *server) {
+    pthread_mutex_lock(&server->lock);
+    for (struct connection *connection = server->connections; connection != NULL;
+         connection = connection->next) {
+        if (!connection->is_closed) {
+            set_reset_on_close(connection);
+            shutdown(connection->socket, SHUT_RD);
+        }
+    }
     pthread_mutex_unlock(&server->lock);
 }
 

@@ -128,7 +128,7 @@ int server_find_closed_port(void);
 /* Returns how many connections to the port are waiting to be accepted. */
 int server_count_connecting(int port);
 
-/* These five, server_release and server_silence may be called on any thread. */
+/* These five, server_release, server_silence and server_reset may be called on any thread. */
 int server_port(const struct server *server);
 const char *server_url(const struct server *server); /* "http://127.0.0.1:<port>/v4" */
 const char *server_https_url(const struct server *server);
@@ -143,6 +143,9 @@ void server_release(struct server *server);
 
 /* Lets the tunnels of the connections so far pass nothing more, without closing them. */
 void server_silence(struct server *server);
+
+/* Resets the connections so far that are open. Each must be in a tunnel. */
+void server_reset(struct server *server);
 
 /* Wait until there have been this many. The test fails after TIMING_MAX_WAIT_MS. */
 void server_await_connections(struct server *server, int count);

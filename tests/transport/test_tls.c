@@ -486,6 +486,77 @@ static void test_sigpipe_is_not_raised(void **state) {
     assert_int_equal(sigpipe_count, 0);
 }
 
+struct quiet_use {
+    reply_client *client;    /* its idle connection has been reset */
+    bool is_destroyed;       /* otherwise the client makes a call */
+    bool is_sigpipe_blocked; /* by the host, for which one is pending, too */
+    reply_result result;
+    bool is_sigpipe_unchanged;
+};
+
+/* libcurl reads that the connection has been reset, and then closes it, for which OpenSSL writes to
+ * it. */
+static void *use_reset_connection(void *context) {
+    struct quiet_use *use = context;
+    const int expected = use->is_sigpipe_blocked ? 1 : 0;
+    int number = 0;
+    reply_sequence_contact *contact = NULL;
+    sigset_t sigpipe, mask, pending;
+    sigemptyset(&sigpipe);
+    sigaddset(&sigpipe, SIGPIPE);
+    pthread_sigmask(use->is_sigpipe_blocked ? SIG_BLOCK : SIG_UNBLOCK, &sigpipe, NULL);
+    if (use->is_sigpipe_blocked) {
+        pthread_kill(pthread_self(), SIGPIPE);
+    }
+    if (use->is_destroyed) {
+        wire_destroy_client(use->client);
+    } else {
+        use->result = reply_get_sequence_contact(use->client, 70, 3, &contact, NULL);
+        reply_sequence_contact_free(contact);
+    }
+    pthread_sigmask(SIG_SETMASK, NULL, &mask);
+    sigpending(&pending);
+    use->is_sigpipe_unchanged =
+        sigismember(&mask, SIGPIPE) == expected && sigismember(&pending, SIGPIPE) == expected;
+    if (use->is_sigpipe_blocked) {
+        sigwait(&sigpipe, &number);
+        pthread_sigmask(SIG_UNBLOCK, &sigpipe, NULL);
+    }
+    return NULL;
+}
+
+/* Would catch a SIGPIPE that ends the host or stays behind, a thread that is left with another
+ * mask, and the loss of a SIGPIPE that is the host's own. */
+static void test_reset_connection_leaves_sigpipe_unchanged(void **state) {
+    static const enum nginx_port ports[] = {NGINX_HTTP2, NGINX_HTTP1};
+    const struct sigaction action = {.sa_handler = count_sigpipe};
+    (void)state;
+    sigaction(SIGPIPE, &action, NULL);
+    sigpipe_count = 0;
+    for (int i = 0; i < 16; i++) {
+        struct server *relay = server_start(SCRIPT(TUNNEL(nginx_port(ports[i / 8]))));
+        struct quiet_use use = {
+            .client = nginx_create_client_at(server_port(relay), "/v4", "known.pem"),
+            .is_destroyed = i % 2 == 1,
+            .is_sigpipe_blocked = i / 2 % 2 == 1,
+        };
+        pthread_t thread;
+        assert_int_equal(wire_fetch_ids(use.client, 70, 1, NULL), REPLY_OK);
+        server_reset(relay);
+        server_await_closed(relay, 1);
+        if (i / 4 % 2 == 1) {
+            assert_int_equal(pthread_create(&thread, NULL, use_reset_connection, &use), 0);
+            pthread_join(thread, NULL);
+        } else {
+            use_reset_connection(&use);
+        }
+        assert_int_equal(use.result, REPLY_OK);
+        assert_true(use.is_sigpipe_unchanged);
+        wire_tear_down(NULL);
+    }
+    assert_int_equal(sigpipe_count, 0);
+}
+
 int main(void) {
     static const struct CMUnitTest tests[] = {
         WIRE_TEST(test_http2_and_tls13_are_used),
@@ -510,6 +581,8 @@ int main(void) {
         WIRE_TEST(test_proxy_does_not_see_key),
         WIRE_TEST(test_child_keeps_tls_connection_open),
         cmocka_unit_test_teardown(test_sigpipe_is_not_raised, restore_sigpipe_and_tear_down),
+        cmocka_unit_test_teardown(test_reset_connection_leaves_sigpipe_unchanged,
+                                  restore_sigpipe_and_tear_down),
     };
     static struct CMUnitTest all[COUNT(trust_cases) + COUNT(tests)];
     for (size_t i = 0; i < COUNT(trust_cases); i++) {
