@@ -24,9 +24,12 @@
  * from 7.87.0 on   the same, for a dead name server       compat_configure: CURLOPT_QUICK_EXIT
  * from 8.20.0 on   the same, for lookups in threads of    compat_configure_multi:
  *                  the multi handle                       CURLMOPT_QUICK_EXIT
- * before 8.0.0     unread bytes on an idle HTTP/1         compat_reads_unread_bytes: transfer.c
- *                  connection are taken for the next      looks before it sends, and takes another
- *                  response                               connection
+ * before 8.0.0     unread bytes on an idle HTTP/1         compat_trusts_idle_connections:
+ *                  connection are taken for the next      transfer.c looks before it sends, and
+ *                  response                               takes another connection
+ * from 8.22.0 on   the same, and a connection that was    compat_trusts_idle_connections
+ *                  closed is used: libcurl looks at a
+ *                  connection at most once a second
  * 7.84.0 - 8.0.1   a handle keeps a pointer to the freed  compat_can_reuse_handle: each transfer
  *                  last header of its last response and   has a handle of its own; connections
  *                  follows it if the next response        live in the multi handle and are reused
@@ -186,8 +189,8 @@ bool compat_hides_local_port(void) {
     return is_between(0, 0x074F00);
 }
 
-bool compat_reads_unread_bytes(void) {
-    return is_between(0, 0x080000);
+bool compat_trusts_idle_connections(void) {
+    return is_between(0, 0x080000) || !is_between(0, 0x081600);
 }
 
 bool compat_is_too_large(CURLcode code, bool *is_exact) {

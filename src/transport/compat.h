@@ -39,8 +39,9 @@ bool compat_can_reuse_handle(void);
  */
 bool compat_hides_local_port(void);
 
-/* Returns true if libcurl takes unread bytes on an idle HTTP/1 connection for the next response. */
-bool compat_reads_unread_bytes(void);
+/* Returns true if libcurl may send on an idle connection that was closed or has unread bytes, which
+ * it takes for the response. */
+bool compat_trusts_idle_connections(void);
 
 /* Returns true if the code can mean a header line that is too long. is_exact is false if the code
  * also means out of memory. */

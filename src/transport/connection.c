@@ -3,6 +3,7 @@
  */
 #include "transport/connection.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <stdlib.h>
@@ -73,9 +74,10 @@ struct connection *connection_find(struct connection *list, long local_port) {
     return NULL;
 }
 
-bool connection_has_unread(const struct connection *connection) {
+bool connection_is_quiet(const struct connection *connection) {
     char byte;
-    return recv(connection->socket, &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
+    return recv(connection->socket, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 &&
+           (errno == EAGAIN || errno == EWOULDBLOCK);
 }
 
 /* Reads what has arrived, too: older versions of libcurl believe that a connection with unread

@@ -32,8 +32,8 @@ int connection_close(void *list, curl_socket_t socket);
 /* Returns the connection with a local port, or NULL. */
 struct connection *connection_find(struct connection *list, long local_port);
 
-/* Returns true if bytes have arrived that nobody has read. */
-bool connection_has_unread(const struct connection *connection);
+/* Returns true if the connection is open and has no unread bytes. Changes errno. */
+bool connection_is_quiet(const struct connection *connection);
 
 /* Makes the connection unusable. No transfer may be in flight on it. */
 void connection_shut_down(struct connection *connection);

@@ -172,7 +172,8 @@ static CURLcode set_flag(CURL *easy, CURLoption option, bool *is_set, bool value
 bool transfer_is_sent(struct transfer *transfer) {
     long size = 0;
     curl_off_t sent_after = 0;
-    if (transfer->is_sent || !transfer->is_added) {
+    /* Without a connection the values are those of the handle's last transfer. */
+    if (transfer->is_sent || !transfer->is_added || !transfer->has_connection) {
         return transfer->is_sent;
     }
     curl_easy_getinfo(transfer->easy, CURLINFO_REQUEST_SIZE, &size);
@@ -194,11 +195,12 @@ long transfer_local_port(struct transfer *transfer) {
     return transfer->local_port;
 }
 
-/* Returns true if the transfer is about to be sent on a reused HTTP/1 connection on which something
- * has arrived: those bytes cannot be its response. */
+/* Returns true if the transfer is about to be sent on a connection that is retired, or on a reused
+ * HTTP/1 connection that was closed or on which something has arrived: those bytes cannot be its
+ * response. */
 static bool is_stale(struct transfer *transfer) {
     long connect_count = 0;
-    if (!compat_reads_unread_bytes()) {
+    if (!compat_trusts_idle_connections()) {
         return false;
     }
     curl_easy_getinfo(transfer->easy, CURLINFO_NUM_CONNECTS, &connect_count);
@@ -206,7 +208,8 @@ static bool is_stale(struct transfer *transfer) {
         connect_count == 0
             ? connection_find(transfer->group->connections, transfer_local_port(transfer))
             : NULL;
-    return connection != NULL && connection->is_http1 && connection_has_unread(connection);
+    return connection != NULL && (connection->state != CONNECTION_GOOD ||
+                                  (connection->is_http1 && !connection_is_quiet(connection)));
 }
 
 /* Returns true if the time is over while a proxy is responding to CONNECT. Before 8.3.0 libcurl
@@ -248,6 +251,8 @@ static int on_progress(void *context, curl_off_t unused_1, curl_off_t unused_2, 
         transfer->hold = transfer->group->hold_count > 0 ? TRANSFER_IS_HELD
                          : is_stale(transfer)            ? TRANSFER_IS_STALE
                                                          : TRANSFER_GOES_ON;
+        set_flag(transfer->easy, CURLOPT_FORBID_REUSE, &transfer->is_forbid_set,
+                 transfer->hold == TRANSFER_IS_STALE);
     }
     return transfer->hold == TRANSFER_GOES_ON && !is_overdue_at_proxy(transfer) ? 0 : 1;
 }

@@ -341,6 +341,31 @@ static void wait_for_slot(struct transport_session *session, int32_t slot,
     assert_int_equal(finished, slot);
 }
 
+/* Would catch a transfer that is taken for sent because its handle has sent another one. */
+static void test_started_request_is_recalled(void **state) {
+    char headers[] = "Accept: application/json";
+    char *lines[] = {headers};
+    struct server *server = server_start(RESPONSES);
+    const struct transport_settings settings = {
+        .base_url = {.text = server_url(server), .is_loopback = true},
+        .headers = lines,
+        .header_count = 1,
+        .connect_timeout_ms = 10000};
+    const struct transport_request request = {.url = server_url(server),
+                                              .max_body_size = 1000,
+                                              .timeout_ms = 20000,
+                                              .deadline_ms = INT64_MAX};
+    struct transport_session *session = transport_libcurl.open(&settings, 1);
+    struct transport_response response;
+    (void)state;
+    transport_libcurl.start(session, 0, &request);
+    wait_for_slot(session, 0, &response);
+    transport_libcurl.start(session, 0, &request);
+    assert_true(transport_libcurl.recall(session, 0));
+    assert_int_equal(server_request_count(server), 1);
+    transport_libcurl.close(session, false);
+}
+
 /* A 429 has arrived when another request starts. Would catch that request being sent before the
  * caller has seen the 429, and never being sent because of it. */
 static void test_limit_holds_back_unsent_request(void **state) {
@@ -430,6 +455,7 @@ int main(void) {
         WIRE_TEST(test_retry_after_is_waited_for),
         WIRE_TEST(test_too_long_wait_is_not_started),
         WIRE_TEST(test_wake_ends_next_wait),
+        WIRE_TEST(test_started_request_is_recalled),
         WIRE_TEST(test_limit_holds_back_unsent_request),
         WIRE_TEST(test_log_has_attempts_and_waits),
         WIRE_TEST(test_setting_after_call_is_rejected),
