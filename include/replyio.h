@@ -407,7 +407,8 @@ REPLY_API void reply_client_interrupt(reply_client *client);
  * REPLY_ERROR_TIMEOUT, a failed TLS handshake, and HTTP 408, 500, 502, 503 and 504. A rejected
  * certificate, an invalid CA file, and a proxy that rejects the tunnel with a 4xx status are not
  * retried. The wait before a retry is random, up to 0.5, 1, 2, 4, 8, 8 ... seconds, or the
- * response's Retry-After.
+ * response's Retry-After. Before libcurl 7.77, an HTTP/2 response without a Content-Length that is
+ * cut off looks complete. It is REPLY_ERROR_INVALID_RESPONSE, and is not retried.
  *
  * Rate limit. After an HTTP 429 with a Retry-After, no call with this client sends anything until
  * that time. Calls in other threads stop sending within 50 ms. Then the request is sent again,

@@ -177,11 +177,11 @@ bool transfer_is_sent(struct transfer *transfer) {
         return transfer->is_sent;
     }
     curl_easy_getinfo(transfer->easy, CURLINFO_REQUEST_SIZE, &size);
-    if (size > 0 && transfer->is_proxied) {
+    if (size > transfer->lost_size && transfer->is_proxied) {
         /* The size counts the CONNECT, too. */
         curl_easy_getinfo(transfer->easy, CURLINFO_PRETRANSFER_TIME_T, &sent_after);
     }
-    transfer->is_sent = size > 0 && (sent_after > 0 || !transfer->is_proxied);
+    transfer->is_sent = size > transfer->lost_size && (sent_after > 0 || !transfer->is_proxied);
     return transfer->is_sent;
 }
 
@@ -272,6 +272,11 @@ static curl_socket_t on_open_socket(void *context, curlsocktype unused,
                                     struct curl_sockaddr *address) {
     struct transfer *transfer = context;
     (void)unused;
+    if (transfer_is_sent(transfer)) {
+        /* The idle connection had just been closed. libcurl sends the request again. */
+        curl_easy_getinfo(transfer->easy, CURLINFO_REQUEST_SIZE, &transfer->lost_size);
+        transfer->is_sent = false;
+    }
     const curl_socket_t socket = connection_open(&transfer->group->connections, address);
     transfer->socket_errno = socket == CURL_SOCKET_BAD ? errno : 0;
     return socket;
@@ -409,6 +414,7 @@ CURLcode transfer_set_connection(struct transfer *transfer, bool can_wait, bool 
     }
     transfer->has_connection = false;
     transfer->is_timeout_extended = false;
+    transfer->lost_size = 0;
     transfer->can_wait = can_wait;
     transfer->hold = TRANSFER_GOES_ON;
     transfer->local_port = 0;

@@ -59,6 +59,7 @@ struct transfer {
     bool can_wait;       /* it may wait for a connection that another transfer opens */
     bool has_connection; /* at present */
     bool is_sent;        /* as far as was seen; transfer_is_sent looks */
+    long lost_size;      /* bytes of the request that were sent on a closed connection */
     bool holds_others;
     enum transfer_hold hold;
     struct timer timer;
