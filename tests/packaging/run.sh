@@ -203,6 +203,29 @@ done
 check "without cJSON's CMake package" build "$work/without_package" -S "$source" \
     -DREPLYIO_BUILD_TESTS=OFF -DCMAKE_DISABLE_FIND_PACKAGE_cJSON=ON
 
+# ---- A libcurl that is too old: rejected by CMake and by the compiler ----
+
+# The headers of the installed libcurl, with the number of an old version.
+mkdir -p "$work/old/curl"
+curl_header=$(echo '#include <curl/curl.h>' | $cc -E - |
+    sed -n 's,.* "\(.*/curl/curl\.h\)".*,\1,p' | head -n 1)
+cp "${curl_header%/*}"/*.h "$work/old/curl"
+sed -e 's/^\(#define LIBCURL_VERSION_NUM\) .*/\1 0x074b00/' \
+    -e 's/^\(#define LIBCURL_VERSION\) .*/\1 "7.75.0"/' \
+    "${curl_header%/*}/curlver.h" >"$work/old/curl/curlver.h"
+names_old() { # TEXT COMMAND...
+    text=$1
+    shift
+    not "$@" >"$work/old.log" 2>&1 && grep "$text" "$work/old.log"
+}
+check "libcurl 7.75: CMake" names_old '"7\.75\.0", but required is' cmake -S "$source" \
+    -B "$work/old/build" -DCURL_NO_CURL_CMAKE=ON -DCURL_INCLUDE_DIR="$work/old"
+# The compiler can be several words.
+# shellcheck disable=SC2086
+check "libcurl 7.75: the compiler" names_old 'error.*libcurl 7\.76\.0 or newer' $cc -std=c11 \
+    -D_GNU_SOURCE -fsyntax-only -I"$work/old" -I"$source/include" -I"$source/src" \
+    "$source/src/transport/compat.c"
+
 # ---- The declarations for bindings ----
 
 prefix=$work/moved/shared
