@@ -257,14 +257,18 @@ static int on_progress(void *context, curl_off_t unused_1, curl_off_t unused_2, 
     return transfer->hold == TRANSFER_GOES_ON && !is_overdue_at_proxy(transfer) ? 0 : 1;
 }
 
-/* libcurl tells what it does, also that it is about to reuse a connection. */
+/* libcurl tells what it does, also that it is about to reuse a connection. What follows is of no
+ * use, and would cost time. */
 static int on_message(CURL *unused_1, curl_infotype unused_2, char *unused_3, size_t unused_4,
                       void *context) {
+    struct transfer *transfer = context;
     (void)unused_1;
     (void)unused_2;
     (void)unused_3;
     (void)unused_4;
-    transfer_local_port(context);
+    if (transfer_local_port(transfer) > 0) {
+        set_flag(transfer->easy, CURLOPT_VERBOSE, &transfer->is_verbose_set, false);
+    }
     return 0;
 }
 
@@ -345,7 +349,6 @@ static CURLcode set_options(CURL *easy, struct transfer *transfer) {
     if (compat_hides_local_port()) {
         SET(CURLOPT_DEBUGFUNCTION, on_message);
         SET(CURLOPT_DEBUGDATA, transfer);
-        SET(CURLOPT_VERBOSE, 1L);
     }
     code = code != CURLE_OK ? code : set_proxy(easy, settings);
     if (code == CURLE_OK && settings->ca_file != NULL) {
@@ -372,6 +375,7 @@ static CURLcode ensure_handle(struct transfer *transfer) {
     transfer->is_pipewait_set = false;
     transfer->is_fresh_set = false;
     transfer->is_forbid_set = false;
+    transfer->is_verbose_set = false;
     transfer->is_timeout_extended = true;
     transfer->has_connection = false;
     return CURLE_OK;
@@ -422,6 +426,7 @@ CURLcode transfer_set_connection(struct transfer *transfer, bool can_wait, bool 
     SET_FLAG(CURLOPT_FORBID_REUSE, is_forbid_set, false);
     SET_FLAG(CURLOPT_PIPEWAIT, is_pipewait_set, can_wait);
     SET_FLAG(CURLOPT_FRESH_CONNECT, is_fresh_set, is_fresh);
+    SET_FLAG(CURLOPT_VERBOSE, is_verbose_set, compat_hides_local_port());
     return code;
 }
 

@@ -52,7 +52,7 @@ struct transfer {
     struct transfer_group *group;
     CURL *easy; /* NULL: the slot has no handle at present */
     /* Options of the handle that differ between transfers: setting one costs time. */
-    bool is_pipewait_set, is_fresh_set, is_forbid_set, is_timeout_extended;
+    bool is_pipewait_set, is_fresh_set, is_forbid_set, is_verbose_set, is_timeout_extended;
     bool is_in_flight;
     bool is_added;       /* libcurl has it */
     bool is_proxied;     /* it may use a proxy */
