@@ -47,19 +47,26 @@ unsigned process_fork_count(void) {
     return fork_count;
 }
 
-bool process_has_free_descriptors(int count) {
-    int opened[8];
-    int opened_count = 0;
-    while (opened_count < count) {
-        const int descriptor = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-        if (descriptor < 0) {
-            break;
+static bool open_pair(int pair[2], bool *is_exhausted) {
+    const bool is_open = socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) == 0;
+    *is_exhausted = !is_open && (errno == EMFILE || errno == ENFILE);
+    return is_open;
+}
+
+static void close_pair(const int pair[2]) {
+    close(pair[0]);
+    close(pair[1]);
+}
+
+bool process_has_four_descriptors(void) {
+    int first[2];
+    bool is_exhausted = false;
+    if (open_pair(first, &is_exhausted)) {
+        int second[2];
+        if (open_pair(second, &is_exhausted)) {
+            close_pair(second);
         }
-        opened[opened_count++] = descriptor;
-    }
-    const bool is_exhausted = opened_count < count && (errno == EMFILE || errno == ENFILE);
-    while (opened_count > 0) {
-        close(opened[--opened_count]);
+        close_pair(first);
     }
     return !is_exhausted;
 }

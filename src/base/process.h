@@ -14,7 +14,7 @@ void process_unlock(void);
 /* Returns the number of forks between this process and the one that loaded the library. */
 unsigned process_fork_count(void);
 
-/* Returns true if the process can open so many more file descriptors, at most 8. */
-bool process_has_free_descriptors(int count);
+/* Returns true if the process can open four more file descriptors. */
+bool process_has_four_descriptors(void);
 
 #endif

@@ -95,6 +95,10 @@ static void *member_at(const struct output *output, size_t offset) {
     return (char *)output->contact + offset;
 }
 
+static const char **text_at(const struct output *output, size_t offset) {
+    return (const char **)member_at(output, offset);
+}
+
 static void set_companion_flag(const struct output *output, const struct field *field) {
     if (field->companion != 0) {
         *(bool *)member_at(output, field->companion) = true;
@@ -224,7 +228,7 @@ static bool copy_string(struct output *output, const struct field *field,
 
 static bool read_string(struct output *output, const struct field *field,
                         const struct json_value *value) {
-    return copy_string(output, field, value, member_at(output, field->member));
+    return copy_string(output, field, value, text_at(output, field->member));
 }
 
 static bool read_datetime(struct output *output, const struct field *field,
@@ -239,7 +243,7 @@ static bool read_datetime(struct output *output, const struct field *field,
 
 static bool read_status(struct output *output, const struct field *field,
                         const struct json_value *value) {
-    const char **text = member_at(output, field->companion);
+    const char **text = text_at(output, field->companion);
     if (!copy_string(output, field, value, text)) {
         return false;
     }
@@ -250,7 +254,7 @@ static bool read_status(struct output *output, const struct field *field,
 
 static bool read_sub_status(struct output *output, const struct field *field,
                             const struct json_value *value) {
-    const char **text = member_at(output, field->companion);
+    const char **text = text_at(output, field->companion);
     if (!copy_string(output, field, value, text)) {
         return false;
     }

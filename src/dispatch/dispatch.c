@@ -380,7 +380,7 @@ static void queue_waiting(struct run *run) {
 /* Delivers the error that ended the call for the requests that never had a slot. */
 static void deliver_rest(struct run *run) {
     while (!run->is_stopped && has_next(run)) {
-        char path[REQUEST_PATH_SIZE];
+        char path[REQUEST_PATH_SIZE] = "";
         struct dispatch_request request = {.path = path};
         reply_error ignored;
         run->call->functions->next(run->call->context, &request, error_begin(&ignored, NULL));

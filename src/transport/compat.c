@@ -222,6 +222,8 @@ CURLcode compat_configure(CURL *easy, size_t request_size, bool is_https) {
 
 void compat_configure_multi(CURLM *multi) {
     if (!is_between(0, 0x081400)) {
+        /* Old headers do not name the option, but C allows any int in an enum.
+         * NOLINTNEXTLINE(clang-analyzer-optin.core.EnumCastOutOfRange) */
         curl_multi_setopt(multi, (CURLMoption)OPTION_MULTI_QUICK_EXIT, 1L);
     }
 }

@@ -35,7 +35,8 @@ curl_socket_t connection_open(struct connection **list, const struct curl_sockad
 }
 
 int connection_close(void *list, curl_socket_t socket) {
-    for (struct connection **link = list; *link != NULL; link = &(*link)->next) {
+    for (struct connection **link = (struct connection **)list; *link != NULL;
+         link = &(*link)->next) {
         struct connection *connection = *link;
         if (connection->socket == socket) {
             *link = connection->next;

@@ -570,13 +570,11 @@ static bool is_transient(const struct transfer *transfer, CURLcode code, reply_r
 }
 
 /* By the time libcurl reports a failure it has closed some descriptors again. */
-enum { MIN_FREE_DESCRIPTORS = 4 };
-
 static bool is_out_of_descriptors(const struct transfer *transfer, reply_result result) {
     return transfer->socket_errno == EMFILE || transfer->socket_errno == ENFILE ||
            ((result == REPLY_ERROR_NETWORK || result == REPLY_ERROR_TLS ||
              result == REPLY_ERROR_NO_MEMORY) &&
-            !process_has_free_descriptors(MIN_FREE_DESCRIPTORS));
+            !process_has_four_descriptors());
 }
 
 static void describe_code(struct transfer *transfer, CURLcode code,

@@ -81,16 +81,15 @@ static reply_result normalise(CURLU *url, struct transport_base_url *base_url, c
     } else if (!is_plain_base_url(whole)) {
         /* The normal form is too long, or shows a user that the text spelt in another way. */
         result = reject_base_url(error);
-    } else if ((*text = strdup(whole)) == NULL) {
-        result = error_set_no_memory(error);
     } else {
         size_t length = strlen(whole);
         base_url->path_offset = length - strlen(path);
         while (length > base_url->path_offset && whole[length - 1] == '/') {
             length--;
         }
-        (*text)[length] = '\0';
+        *text = strndup(whole, length);
         base_url->text = *text;
+        result = *text != NULL ? REPLY_OK : error_set_no_memory(error);
     }
     curl_free(whole);
     curl_free(path);
