@@ -1,9 +1,11 @@
 #!/bin/sh
 # debian.sh SUITE [SOURCE] - builds and tests the source (default: this one) in a Debian of its own,
 # with that system's compilers and libraries and with warnings as errors. SUITE is trixie or sid.
+# Both commands of the README run: examples/run.sh and tests/run.sh.
 #
 # COMPILERS names the compilers: gcc (the default), clang or both. SCRIPTS names further scripts of
-# the source, which run afterwards, such as tests/analysers/analyse.sh.
+# the source, which run afterwards, such as tests/analysers/analyse.sh. That one needs a source with
+# its git repository.
 #
 # The script must run as root. The system stays in BUILD_DIR for the next run; delete its directory
 # to install the newest packages. A sid that cannot be installed is reported, and the script
@@ -57,8 +59,10 @@ install_base() {
 }
 
 copy_source() {
+    # git refuses to read another user's repository.
     rm -rf "$directory/root/checkout" && mkdir "$directory/root/checkout" &&
-        tar -C "$source" --exclude=./build -cf - . | tar -C "$directory/root/checkout" -xf -
+        tar -C "$source" --exclude=./build -cf - . |
+        tar -C "$directory/root/checkout" --no-same-owner -xf -
 }
 
 # The packages are separate words. The inner shell expands the expressions.
@@ -85,7 +89,9 @@ for compiler in $compilers; do
         printf "\n== Debian %s, %s %s, libcurl %s, cJSON %s\n" "$suite" "$compiler" \
             "$($compiler -dumpfullversion -dumpversion)" \
             "$(pkg-config --modversion libcurl)" "$(pkg-config --modversion libcjson)"
-        CC=$compiler BUILD_DIR=/root/build/$compiler \
+        export CC=$compiler
+        BUILD_DIR=/root/build/$compiler-example sh /checkout/examples/run.sh
+        BUILD_DIR=/root/build/$compiler \
             sh /checkout/tests/run.sh -DCMAKE_C_FLAGS="$warnings"' \
         run "$suite" "$compiler" "$warnings" || status=1
 done
