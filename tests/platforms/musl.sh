@@ -1,6 +1,6 @@
 #!/bin/sh
-# musl.sh - builds the tests with musl instead of glibc, with warnings as errors, and runs them.
-# BUILD_DIR is the build directory.
+# musl.sh - builds the examples and the tests with musl instead of glibc, and runs them. Warnings are
+# errors in the tests. BUILD_DIR is the build directory.
 #
 # Debian has musl, but no libraries for it. So the script builds them from Debian's source packages,
 # once: they stay in BUILD_DIR.
@@ -107,6 +107,8 @@ if [ ! -f "$prefix/complete" ]; then
     : >"$prefix/complete"
 fi
 export PKG_CONFIG_LIBDIR="$prefix/lib/pkgconfig:$prefix/share/pkgconfig"
+env -u REPLY_API_KEY CC=musl-gcc CMAKE_PREFIX_PATH="$prefix" BUILD_DIR="$build/example" \
+    sh "$root/examples/run.sh"
 cmake -S "$root" -B "$build/tests" -DCMAKE_C_COMPILER=musl-gcc -DCMAKE_C_FLAGS="$warnings" \
     -DCMAKE_PREFIX_PATH="$prefix" -DCMAKE_FIND_ROOT_PATH="$prefix" \
     -DCMAKE_FIND_ROOT_PATH_MODE_PACKAGE=ONLY
