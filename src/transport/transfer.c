@@ -538,9 +538,14 @@ static long proxy_status(const struct transfer *transfer) {
 /* libcurl's own text may quote the proxy's URL until the request has been sent. */
 static const char *failure_text(struct transfer *transfer, CURLcode code) {
     const long status = proxy_status(transfer);
+    const char *ca_file = transfer->group->settings->ca_file;
     if (status > 0) {
         snprintf(transfer->error_text, sizeof transfer->error_text,
                  "the proxy responded to CONNECT with HTTP %ld", status);
+    } else if (code == CURLE_SSL_CACERT_BADFILE && ca_file != NULL) {
+        /* Not every version of libcurl names the file. */
+        snprintf(transfer->error_text, sizeof transfer->error_text, "cannot load the CA file %s",
+                 ca_file);
     } else if (code == CURLE_UNSUPPORTED_PROTOCOL && !compat_has_tls()) {
         return "libcurl was built without TLS";
     } else if (code == CURLE_OPERATION_TIMEDOUT && transfer->error_text[0] == '\0') {

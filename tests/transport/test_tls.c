@@ -12,6 +12,7 @@
 #include <cmocka.h>
 #include <curl/curl.h>
 
+#include "support/check_error.h"
 #include "support/check_text.h"
 #include "support/child.h"
 #include "support/libc_fault.h"
@@ -76,15 +77,16 @@ static const struct trust_case {
     const char *name;
     enum nginx_port port;
     const char *ca; /* NULL for the system's authorities */
+    const char *words;
 } trust_cases[] = {
-    {"certificate for another host", NGINX_WRONG_HOST, "known.pem"},
-    {"expired certificate", NGINX_EXPIRED, "known.pem"},
-    {"certificate from unknown authority", NGINX_UNTRUSTED, "known.pem"},
-    {"authority unknown to the system", NGINX_HTTP2, NULL},
-    {"CA file of another authority", NGINX_HTTP2, "unknown.pem"},
-    {"missing CA file", NGINX_HTTP2, "nothing.pem"},
-    {"CA file without certificate", NGINX_HTTP2, "nginx.conf"},
-    {"directory as CA file", NGINX_HTTP2, "."},
+    {"certificate for another host", NGINX_WRONG_HOST, "known.pem", "TLS connection failed: "},
+    {"expired certificate", NGINX_EXPIRED, "known.pem", "TLS connection failed: "},
+    {"certificate from unknown authority", NGINX_UNTRUSTED, "known.pem", "TLS connection failed: "},
+    {"authority unknown to the system", NGINX_HTTP2, NULL, "TLS connection failed: "},
+    {"CA file of another authority", NGINX_HTTP2, "unknown.pem", "TLS connection failed: "},
+    {"missing CA file", NGINX_HTTP2, "nothing.pem", "/nothing.pem; check the CA file"},
+    {"CA file without certificate", NGINX_HTTP2, "nginx.conf", "TLS connection failed: "},
+    {"directory as CA file", NGINX_HTTP2, ".", "TLS connection failed: "},
 };
 
 /* Would catch a request, and so the key, that is sent to an untrusted server, and a retry. */
@@ -96,6 +98,7 @@ static void test_untrusted_server_is_tls_error(void **state) {
     reply_client *client = nginx_create_client(row->port, row->ca);
     reply_client_set_max_retries(client, 3, NULL);
     assert_int_equal(wire_fetch_ids(client, sequence_id, 2, &error), REPLY_ERROR_TLS);
+    expect_words(&error, row->words);
     assert_int_equal(error.attempts, 1);
     assert_int_equal(error.http_status, 0);
     assert_int_not_equal(error.curl_code, 0);
