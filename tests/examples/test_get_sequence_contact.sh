@@ -273,9 +273,10 @@ start_mock_server "$server"
 run --timeout 1 100 429
 expect_failure "--timeout: shorter than the rate limit" 1 'HTTP 429.* (code RATE_LIMIT)$'
 start_mock_server "$server"
-# The numbers are separate words.
+# So many that the rate limit comes before the last, on a loaded machine, too. The numbers are
+# separate words.
 # shellcheck disable=SC2046
-run --json --timeout 1 100 429 $(seq 100)
+run --json --timeout 1 100 429 $(seq 1000 3000)
 check "contacts after a rate limit: exit status 1" status_is 1
 check "contacts after a rate limit: message" \
     errors_have ': [0-9]* more contacts not fetched: .*HTTP 429.* (code RATE_LIMIT)$'
