@@ -94,11 +94,19 @@ UNINSTRUMENTED void *realloc(void *block, size_t size) {
     return larger;
 }
 
-/* AddressSanitizer's strdup does not call malloc. */
+/* AddressSanitizer's strdup and strndup do not call malloc. */
+char *strndup(const char *text, size_t size) {
+    const size_t length = strnlen(text, size);
+    char *copy = malloc(length + 1);
+    if (copy != NULL) {
+        memcpy(copy, text, length);
+        copy[length] = '\0';
+    }
+    return copy;
+}
+
 char *strdup(const char *text) {
-    const size_t size = strlen(text) + 1;
-    char *copy = malloc(size);
-    return copy != NULL ? memcpy(copy, text, size) : NULL;
+    return strndup(text, strlen(text));
 }
 
 UNINSTRUMENTED void free(void *block) {
