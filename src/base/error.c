@@ -77,7 +77,7 @@ reply_result error_set_no_memory(reply_error *error) {
 }
 
 reply_result error_set_exhausted(reply_error *error) {
-    return error_set_out_of(error, process_has_four_descriptors() ? "memory" : "file descriptors");
+    return error_set_out_of(error, process_has_free_descriptors() ? "memory" : "file descriptors");
 }
 
 reply_result error_set_null_argument(reply_error *error, const char *name) {

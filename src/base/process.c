@@ -58,7 +58,7 @@ static void close_pair(const int pair[2]) {
     close(pair[1]);
 }
 
-bool process_has_four_descriptors(void) {
+bool process_has_free_descriptors(void) {
     int first[2];
     bool is_exhausted = false;
     if (open_pair(first, &is_exhausted)) {

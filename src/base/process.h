@@ -15,6 +15,6 @@ void process_unlock(void);
 unsigned process_fork_count(void);
 
 /* Returns true if the process can open four more file descriptors. */
-bool process_has_four_descriptors(void);
+bool process_has_free_descriptors(void);
 
 #endif

@@ -579,7 +579,7 @@ static bool is_out_of_descriptors(const struct transfer *transfer, reply_result 
     return transfer->socket_errno == EMFILE || transfer->socket_errno == ENFILE ||
            ((result == REPLY_ERROR_NETWORK || result == REPLY_ERROR_TLS ||
              result == REPLY_ERROR_NO_MEMORY) &&
-            !process_has_four_descriptors());
+            !process_has_free_descriptors());
 }
 
 static void describe_code(struct transfer *transfer, CURLcode code,

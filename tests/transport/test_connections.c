@@ -363,12 +363,12 @@ static void test_late_bytes_in_call_are_ignored(void **state) {
 
 static bool is_unread_reported;
 
-bool __real_connection_has_unread(const struct connection *connection);
-bool __wrap_connection_has_unread(const struct connection *connection);
+bool __real_connection_is_quiet(const struct connection *connection);
+bool __wrap_connection_is_quiet(const struct connection *connection);
 
 /* Whatever nginx would send, such as a PING: it sends nothing on an idle connection. */
-bool __wrap_connection_has_unread(const struct connection *connection) {
-    return is_unread_reported || __real_connection_has_unread(connection);
+bool __wrap_connection_is_quiet(const struct connection *connection) {
+    return !is_unread_reported && __real_connection_is_quiet(connection);
 }
 
 /* A server may send at any time over HTTP/2. Would catch a connection that is given up for it. */

@@ -89,7 +89,7 @@ static void test_missing_descriptors_are_reported(void **state) {
 /* The server never responds to the handshake, which starts if there are enough descriptors. Would
  * catch a message about the CA file. */
 static void test_missing_descriptor_for_ca_file_is_reported(void **state) {
-    char url[64];
+    char url[sizeof base_url + 1];
     snprintf(url, sizeof url, "https%s", base_url + strlen("http"));
     (void)state;
     for (int left = 0; left <= MAX_LEFT; left++) {
