@@ -158,7 +158,6 @@ void compat_restore_sigpipe(const struct compat_signals *signals) {
 /* ---- URLs ---- */
 
 CURLUcode compat_normalise_host(CURLU *url) {
-    char text[INET_ADDRSTRLEN];
     char *host = NULL;
     struct in_addr address;
     if (!is_between(0, 0x074D00)) {
@@ -166,6 +165,7 @@ CURLUcode compat_normalise_host(CURLU *url) {
     }
     CURLUcode code = curl_url_get(url, CURLUPART_HOST, &host, 0);
     if (code == CURLUE_OK && inet_aton(host, &address) != 0) {
+        char text[INET_ADDRSTRLEN];
         inet_ntop(AF_INET, &address, text, sizeof text);
         code = curl_url_set(url, CURLUPART_HOST, text, 0);
     }

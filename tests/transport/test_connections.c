@@ -22,6 +22,7 @@
 #include "support/scripted_server.h"
 #include "support/timing.h"
 #include "support/wire.h"
+#include "transport/compat.h"
 #include "transport/connection.h"
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
@@ -37,6 +38,13 @@ static reply_client *create_relayed_client(struct server *relay) {
 
 static struct server *start_relay(enum nginx_port port) {
     return server_start(SCRIPT(TUNNEL(nginx_port(port))));
+}
+
+static reply_client *create_proxied_client(struct server *proxy) {
+    reply_client *client = wire_create_client("https://api.example.invalid/v4");
+    assert_int_equal(reply_client_set_ca_file(client, nginx_path("known.pem"), NULL), REPLY_OK);
+    assert_int_equal(reply_client_set_proxy(client, server_url(proxy), NULL), REPLY_OK);
+    return client;
 }
 
 /* ---- Silent connections ---- */
@@ -385,6 +393,35 @@ static void test_unread_bytes_spare_http2_connection(void **state) {
     free(lines);
 }
 
+static bool is_removal_failing;
+
+CURLMcode __real_curl_multi_remove_handle(CURLM *multi, CURL *easy);
+CURLMcode __wrap_curl_multi_remove_handle(CURLM *multi, CURL *easy);
+
+CURLMcode __wrap_curl_multi_remove_handle(CURLM *multi, CURL *easy) {
+    const bool is_failing = is_removal_failing;
+    is_removal_failing = false;
+    return is_failing ? CURLM_INTERNAL_ERROR : __real_curl_multi_remove_handle(multi, easy);
+}
+
+/* Where libcurl does not look at the connection itself, the library takes the request back. Would
+ * catch a handle being started again that libcurl did not give back. */
+static void test_failed_removal_costs_one_attempt(void **state) {
+    struct server *server = server_start(RESPONSES);
+    reply_client *client = wire_create_client(server_url(server));
+    reply_error error;
+    (void)state;
+    reply_client_set_max_retries(client, 1, NULL);
+    assert_int_equal(wire_fetch_ids(client, 27, 1, NULL), REPLY_OK);
+    is_unread_reported = true;
+    is_removal_failing = true;
+    assert_int_equal(wire_fetch_ids(client, 27, 2, &error), REPLY_OK);
+    is_unread_reported = false;
+    assert_false(is_removal_failing);
+    assert_int_equal(error.attempts, compat_trusts_idle_connections() ? 2 : 1);
+    assert_int_equal(wire_fetch_ids(client, 27, 3, NULL), REPLY_OK);
+}
+
 /* ---- Sending after a limit ---- */
 
 static struct {
@@ -537,6 +574,27 @@ static void test_connect_timeout_is_reached(void **state) {
     assert_int_equal(summary.max_attempts, 2);
 }
 
+static void pause_beyond_deadline(size_t index) {
+    timing_sleep_ms(index == 0 ? timing_scale_ms(1200) : 0);
+}
+
+/* The second contact's CONNECT has no response when the first one's callback ends. */
+static void test_deadline_ends_connect_to_proxy(void **state) {
+    struct server *proxy = server_start_two_scripts(
+        SCRIPT(EXPECT, SEND("HTTP/1.1 200 Established\r\n\r\n"), TUNNEL(nginx_port(NGINX_CLOSES))),
+        SCRIPT(EXPECT, AWAIT_CLOSE));
+    reply_client *client = create_proxied_client(proxy);
+    (void)state;
+    reply_client_set_max_concurrency(client, 1, NULL);
+    reply_client_set_timeout_ms(client, timing_scale_ms(1000), NULL);
+    wire_set_hooks(NULL, pause_beyond_deadline);
+    const struct wire_summary summary = wire_fetch_many(client, 15, 2);
+    assert_int_equal(summary.result, REPLY_ERROR_TIMEOUT);
+    assert_int_equal(summary.contact_count, 1);
+    assert_int_equal(summary.error_counts[REPLY_ERROR_TIMEOUT], 1);
+    assert_int_equal(summary.max_attempts, 1);
+}
+
 /* ---- Large headers ---- */
 
 static void test_large_headers_keep_all_contacts(void **state) {
@@ -574,13 +632,10 @@ static void test_connections_are_close_on_exec(void **state) {
     struct server *server = server_start(RESPONSES);
     struct server *proxy = server_start(
         SCRIPT(EXPECT, SEND("HTTP/1.1 200 Established\r\n\r\n"), TUNNEL(nginx_port(NGINX_HTTP2))));
-    reply_client *proxied = wire_create_client("https://api.example.invalid/v4");
     (void)state;
-    assert_int_equal(reply_client_set_ca_file(proxied, nginx_path("known.pem"), NULL), REPLY_OK);
-    assert_int_equal(reply_client_set_proxy(proxied, server_url(proxy), NULL), REPLY_OK);
-    reply_client *clients[] = {wire_create_client(server_url(server)),
-                               nginx_create_trusting_client(NGINX_HTTP1),
-                               nginx_create_trusting_client(NGINX_HTTP2), proxied};
+    reply_client *clients[] = {
+        wire_create_client(server_url(server)), nginx_create_trusting_client(NGINX_HTTP1),
+        nginx_create_trusting_client(NGINX_HTTP2), create_proxied_client(proxy)};
     const int connected_ports[] = {server_port(server), nginx_port(NGINX_HTTP1),
                                    nginx_port(NGINX_HTTP2), server_port(proxy)};
     wire_set_hooks(NULL, count_connections);
@@ -728,10 +783,12 @@ int main(void) {
         WIRE_TEST(test_late_bytes_are_never_response),
         WIRE_TEST(test_late_bytes_in_call_are_ignored),
         WIRE_TEST(test_unread_bytes_spare_http2_connection),
+        WIRE_TEST(test_failed_removal_costs_one_attempt),
         WIRE_TEST(test_limit_stops_sending),
         WIRE_TEST(test_held_request_does_not_time_out),
         WIRE_TEST(test_callback_time_spares_connect_timeout),
         WIRE_TEST(test_connect_timeout_is_reached),
+        WIRE_TEST(test_deadline_ends_connect_to_proxy),
         WIRE_TEST(test_large_headers_keep_all_contacts),
         WIRE_TEST(test_connections_are_close_on_exec),
         WIRE_TEST(test_fork_in_callback_spares_parent),
