@@ -44,6 +44,8 @@
  * before 8.6.0     a header line of over 100 kB is        compat_is_too_large: errno tells the two
  *                  reported as out of memory              apart
  * from 8.6.0 on    the same is CURLE_TOO_LARGE            compat_is_too_large
+ * 8.14.0 - 8.14.1  a handle leaks the name of a host that compat_can_reuse_handle: a handle whose
+ *                  was not found when it looks up again   transfer had no response is not reused
  */
 #include "transport/compat.h"
 
@@ -181,8 +183,8 @@ bool compat_is_out_of_memory(CURLUcode code) {
 
 /* ---- Handles and connections ---- */
 
-bool compat_can_reuse_handle(void) {
-    return !is_between(0x075400, 0x080100);
+bool compat_can_reuse_handle(bool has_response) {
+    return !is_between(0x075400, 0x080100) && (has_response || !is_between(0x080E00, 0x080F00));
 }
 
 bool compat_hides_local_port(void) {

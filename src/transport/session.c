@@ -200,7 +200,8 @@ static void cancel(struct transport_session *session, int32_t slot) {
     struct transfer *transfer = &session->transfers[slot];
     session->group.hold_count -= transfer->holds_others ? 1 : 0;
     transfer->holds_others = false;
-    if (!remove_from_multi(session, transfer) || !compat_can_reuse_handle()) {
+    if (!remove_from_multi(session, transfer) ||
+        !compat_can_reuse_handle(transfer->http_status != 0)) {
         curl_easy_cleanup(transfer->easy);
         transfer->easy = NULL;
         transfer->is_added = false;

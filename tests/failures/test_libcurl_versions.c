@@ -162,6 +162,47 @@ static void test_version_decides_handle_reuse(void **state) {
     }
 }
 
+static int count_network_errors(size_t index, reply_result result, reply_sequence_contact *contact,
+                                const reply_error *error, void *user_data) {
+    (void)index;
+    (void)error;
+    reply_sequence_contact_free(contact);
+    *(int *)user_data += result == REPLY_ERROR_NETWORK ? 1 : 0;
+    return 0;
+}
+
+/* Returns the number of easy handles that transfers without a response use. */
+static int count_handles_of_failures(void *version) {
+    static const int64_t contact_ids[TRANSFER_COUNT] = {1, 2, 3};
+    reply_client *client = NULL;
+    int error_count = 0;
+    version_num = *(const unsigned int *)version;
+    if (reply_client_create("k3y-Secret", &client, NULL) != REPLY_OK ||
+        reply_client_set_base_url(client, "http://127.0.0.1:1/v4", NULL) != REPLY_OK ||
+        reply_client_set_max_retries(client, 0, NULL) != REPLY_OK ||
+        reply_client_set_max_concurrency(client, 1, NULL) != REPLY_OK) {
+        return FAILED;
+    }
+    reply_get_sequence_contacts(client, 100, contact_ids, TRANSFER_COUNT, count_network_errors,
+                                &error_count, NULL);
+    reply_client_destroy(client);
+    return error_count == TRANSFER_COUNT ? handle_count : FAILED;
+}
+
+/* A handle of 8.14 leaks when it looks up a second name after a failure. */
+static void test_version_decides_reuse_after_failure(void **state) {
+    static const struct {
+        unsigned int version;
+        int handle_count;
+    } cases[] = {
+        {0x080D00, 1}, {0x080E00, TRANSFER_COUNT}, {0x080E01, TRANSFER_COUNT}, {0x080F00, 1}};
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        unsigned int version = cases[i].version;
+        assert_int_equal(child_run(count_handles_of_failures, &version), cases[i].handle_count);
+    }
+}
+
 /* Returns 0, or the number of the check that failed. */
 static int check_oldest_version(void *unused) {
     reply_error error;
@@ -378,6 +419,7 @@ static void test_missing_tls_is_named(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_version_decides_handle_reuse),
+        cmocka_unit_test(test_version_decides_reuse_after_failure),
         cmocka_unit_test(test_too_old_libcurl_is_rejected),
         cmocka_unit_test(test_version_decides_options),
         cmocka_unit_test(test_sigpipe_is_kept_from_host),

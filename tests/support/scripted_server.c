@@ -403,18 +403,37 @@ static void *accept_connections(void *context) {
 
 /* ---- Start and stop ---- */
 
-static struct server_step *copy_script(const struct server_step *script) {
+static size_t count_steps(const struct server_step *script) {
     size_t count = 1;
     while (script[count - 1].action > SERVER_LAST_FINAL) {
         count++;
     }
+    return count;
+}
+
+/* Copies the bytes of the steps, too, because the server still plays when a test returns. */
+static struct server_step *copy_script(const struct server_step *script) {
+    const size_t count = count_steps(script);
     struct server_step *copy = calloc(count, sizeof *copy);
     assert_non_null(copy);
     memcpy(copy, script, count * sizeof *copy);
     for (size_t i = 0; i < count; i++) {
-        copy[i].length = copy[i].length == SIZE_MAX ? strlen(copy[i].bytes) : copy[i].length;
+        if (copy[i].bytes != NULL) {
+            copy[i].length = copy[i].length == SIZE_MAX ? strlen(copy[i].bytes) : copy[i].length;
+            char *bytes = malloc(copy[i].length + 1);
+            assert_non_null(bytes);
+            copy[i].bytes = memcpy(bytes, copy[i].bytes, copy[i].length);
+        }
     }
     return copy;
+}
+
+static void free_script(struct server_step *script) {
+    const size_t count = count_steps(script);
+    for (size_t i = 0; i < count; i++) {
+        free((void *)(uintptr_t)script[i].bytes);
+    }
+    free(script);
 }
 
 /* Listens on a loopback port that the system picks. Returns -1 on failure. */
@@ -493,8 +512,8 @@ static void free_server(struct server *server) {
         free((void *)(uintptr_t)server->requests[i].text);
     }
     free(server->requests);
-    free(server->scripts[0]);
-    free(server->scripts[1]);
+    free_script(server->scripts[0]);
+    free_script(server->scripts[1]);
     close(server->listener);
     close(server->stop_event);
     pthread_cond_destroy(&server->changed);

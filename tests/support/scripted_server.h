@@ -29,7 +29,7 @@ enum server_action {
 
 struct server_step {
     enum server_action action;
-    const char *bytes; /* must outlive the server */
+    const char *bytes;
     size_t length;
     int64_t number, from; /* as the steps below define them */
 };
