@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include <cmocka.h>
+#include <curl/curl.h>
 
 #include "support/check_text.h"
 #include "support/scripted_server.h"
@@ -212,6 +213,14 @@ static const struct proxy_case proxy_cases[] = {
 };
 /* clang-format on */
 
+/* Before 8.3.0 only the attempt's timeout ends a proxy's endless header lines, unless the system's
+ * libcurl has the limit of later versions. */
+static bool is_expected(const struct proxy_case *row, reply_result result) {
+    const bool can_be_endless = curl_version_info(CURLVERSION_NOW)->version_num < 0x080300 &&
+                                strcmp(row->name, "endless header lines") == 0;
+    return result == row->result || (can_be_endless && result == REPLY_ERROR_TIMEOUT);
+}
+
 /* Would catch the key, a header or the path in the request for a tunnel. */
 static void check_proxy_case(const struct proxy_case *row, bool is_from_environment) {
     reply_error error;
@@ -225,7 +234,7 @@ static void check_proxy_case(const struct proxy_case *row, bool is_from_environm
         assert_int_equal(reply_client_set_proxy(client, server_url(proxy), NULL), REPLY_OK);
     }
     const reply_result result = wire_fetch_one(client, &error);
-    if (result != row->result || error.http_status != 0 || error.retry_after_ms != -1 ||
+    if (!is_expected(row, result) || error.http_status != 0 || error.retry_after_ms != -1 ||
         error.attempts != row->attempts || error.curl_code == 0 || error.request_id[0] != '\0' ||
         server_connection_count(proxy) != row->attempts) {
         fail_msg("proxy %s: %s, status %d, %d attempts, %d connections, code %d, %s", row->name,
