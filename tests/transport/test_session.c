@@ -381,8 +381,9 @@ static void test_limit_holds_back_unsent_request(void **state) {
     static const char limit[] = "HTTP/1.1 429 Slow\r\nContent-Length: 0\r\n\r\n";
     char headers[] = "Accept: application/json";
     char *lines[] = {headers};
-    struct server *server = server_start_two_scripts(SCRIPT(EXPECT, SEND(limit), MARK, AWAIT_CLOSE),
-                                                     SCRIPT(EXPECT, RESPOND, AWAIT_CLOSE));
+    struct server *server =
+        server_start_two_scripts(SCRIPT(EXPECT, AWAIT_RELEASE, SEND(limit), MARK, AWAIT_CLOSE),
+                                 SCRIPT(EXPECT, RESPOND, AWAIT_CLOSE));
     const struct transport_settings settings = {
         .base_url = {.text = server_url(server), .is_loopback = true},
         .headers = lines,
@@ -400,6 +401,7 @@ static void test_limit_holds_back_unsent_request(void **state) {
         transport_libcurl.wait(session, 10);
         assert_int_equal(transport_libcurl.collect(session, &response), -1);
     }
+    server_release(server);
     server_await_marks(server, 1);
     transport_libcurl.start(session, 1, &request);
     transport_libcurl.wait(session, 1000);
