@@ -32,7 +32,7 @@ CURLUcode compat_normalise_host(CURLU *url);
  */
 bool compat_is_out_of_memory(CURLUcode code);
 
-/* Returns true if a handle may serve another transfer after one that had a response, or had none. */
+/* Returns true if a handle may serve another transfer. has_response is about its last one. */
 bool compat_can_reuse_handle(bool has_response);
 
 /* Returns true if the local port of a reused connection can be read only while libcurl chooses it.
