@@ -41,6 +41,7 @@ static void test_outcome_and_count_decide_retry(void **state) {
         {{true, false, -1}, 3, 3, UINT32_MAX, RETRY_STOP, 0},
         {{true, false, -1}, 0, 0, UINT32_MAX, RETRY_STOP, 0},
         {{true, false, 7000}, 0, 3, UINT32_MAX, RETRY_WAIT, 7000},
+        {{true, false, 0}, 0, 3, UINT32_MAX, RETRY_WAIT, 0},
         {{true, false, 7000}, 2, 3, 0, RETRY_WAIT, 7000},
         {{true, false, 7000}, 3, 3, 0, RETRY_STOP, 0},
         {{true, false, 7000}, 0, 0, 0, RETRY_STOP, 0},
