@@ -5,10 +5,12 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "transport/connection.h"
 
@@ -64,6 +66,26 @@ static void test_closed_socket_is_not_found(void **state) {
     assert_int_equal(connection.local_port, 0);
 }
 
+/* Catches the end of a connection that is taken for silence because of an earlier errno. */
+static void test_open_silent_connection_is_quiet(void **state) {
+    int pair[2];
+    char byte = 'x';
+    (void)state;
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+    const struct connection connection = {.socket = pair[0]};
+    assert_true(connection_is_quiet(&connection));
+    assert_int_equal(send(pair[1], &byte, 1, 0), 1);
+    assert_false(connection_is_quiet(&connection));
+    assert_int_equal(recv(pair[0], &byte, 1, 0), 1);
+    assert_true(connection_is_quiet(&connection));
+    close(pair[1]);
+    errno = EAGAIN;
+    assert_false(connection_is_quiet(&connection));
+    close(pair[0]);
+    errno = EAGAIN;
+    assert_false(connection_is_quiet(&connection));
+}
+
 static void test_invalid_family_is_rejected(void **state) {
     struct connection *list = NULL;
     struct curl_sockaddr address;
@@ -80,6 +102,7 @@ int main(void) {
         cmocka_unit_test(test_connection_is_found_by_port),
         cmocka_unit_test(test_socket_is_close_on_exec),
         cmocka_unit_test(test_closed_socket_is_not_found),
+        cmocka_unit_test(test_open_silent_connection_is_quiet),
         cmocka_unit_test(test_invalid_family_is_rejected),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
