@@ -55,7 +55,7 @@ enum dispatch_next {
     DISPATCH_STOP  /* the callback has stopped the call; the outcome is delivered or freed */
 };
 
-/* What decode tells of a response. */
+/* Result of decoding a response. */
 enum dispatch_verdict {
     DISPATCH_ACCEPT,
     DISPATCH_RETIRE /* the response is not for the request: its connection is out of step */

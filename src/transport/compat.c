@@ -12,10 +12,10 @@
  *                  Content-Length that the server aborts
  *                  ends like a complete one
  * before 7.79.0    CURLINFO_LOCAL_PORT is -1 for a        compat_hides_local_port: transfer.c reads
- *                  reused connection, except while        it while libcurl tells what it does
+ *                  reused connection, except while        it in the debug callback
  *                  libcurl is choosing it
- * before 7.81.0    a URL's login that there is no memory  compat_is_out_of_memory: errno tells the
- *                  for is CURLUE_MALFORMED_INPUT          two apart
+ * before 7.81.0    a URL's login that there is no memory  compat_is_out_of_memory: errno
+ *                  for is CURLUE_MALFORMED_INPUT          distinguishes the two
  * from 7.81.0 on   the same is CURLUE_BAD_LOGIN           compat_is_out_of_memory
  * before 7.87.0    OpenSSL raises SIGPIPE when it writes  compat_block_sigpipe
  *                  to a broken connection
@@ -41,8 +41,8 @@
  *                  curl_multi_perform                     whose time is over
  * 8.4.0 - 8.6.0    a plain request of over 128 KiB is     compat_configure: a larger
  *                  never sent completely                  CURLOPT_UPLOAD_BUFFERSIZE
- * before 8.6.0     a header line of over 100 kB is        compat_is_too_large: errno tells the two
- *                  reported as out of memory              apart
+ * before 8.6.0     a header line of over 100 kB is        compat_is_too_large: errno distinguishes
+ *                  reported as out of memory              the two
  * from 8.6.0 on    the same is CURLE_TOO_LARGE            compat_is_too_large
  * 8.14.0 - 8.14.1  a handle leaks the name of a host that compat_can_reuse_handle: a handle whose
  *                  was not found when it looks up again   transfer had no response is not reused
@@ -224,8 +224,7 @@ CURLcode compat_configure(CURL *easy, size_t request_size, bool is_https) {
 
 void compat_configure_multi(CURLM *multi) {
     if (!is_between(0, 0x081400)) {
-        /* Old headers do not name the option, but C allows any int in an enum.
-         * NOLINTNEXTLINE(clang-analyzer-optin.core.EnumCastOutOfRange) */
+        /* NOLINTNEXTLINE(clang-analyzer-optin.core.EnumCastOutOfRange): not in old headers */
         curl_multi_setopt(multi, (CURLMoption)OPTION_MULTI_QUICK_EXIT, 1L);
     }
 }

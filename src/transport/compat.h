@@ -28,11 +28,12 @@ bool compat_has_tls(void);
 /* Writes another spelling of an IPv4 address, such as 127.1, as four numbers. */
 CURLUcode compat_normalise_host(CURLU *url);
 
-/* Returns true if a URL was not parsed because there is no memory. errno must have been 0 before.
- */
+/* Returns true if a URL was not parsed because libcurl is out of memory. The caller must have set
+ * errno to 0 before. */
 bool compat_is_out_of_memory(CURLUcode code);
 
-/* Returns true if a handle may serve another transfer. has_response is about its last one. */
+/* Returns true if a handle may serve another transfer. has_response is true if its last transfer
+ * had a response. */
 bool compat_can_reuse_handle(bool has_response);
 
 /* Returns true if the local port of a reused connection can be read only while libcurl chooses it.

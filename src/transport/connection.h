@@ -1,6 +1,6 @@
 /* connection.h - the sockets of a session's connections, which libcurl opens and closes through
- * here. A connection is known by its local port, which every version of libcurl tells of a
- * transfer: an old one only when it chooses the connection. */
+ * here. A connection is known by its local port, which every version of libcurl reports for a
+ * transfer. Old versions report it only while they choose the connection. */
 #ifndef REPLYIO_CONNECTION_H
 #define REPLYIO_CONNECTION_H
 

@@ -230,9 +230,10 @@ static void note_connection(struct transfer *transfer) {
 
 /* libcurl calls this after each step of a transfer, also between choosing a connection and sending
  * the request, and once more when the transfer ends, before anything else can change errno and
- * before the connection can serve another transfer. Returning non-zero ends the transfer. A
- * connection on which something failed is not reused: libcurl 7.88 keeps a new connection on which
- * a request could not be sent, and the next transfer would get the response to that request. */
+ * before the connection can serve another transfer. Returning non-zero ends the transfer. A stale
+ * connection, and one on which something failed, is not reused: libcurl 7.88 keeps a new connection
+ * on which a request could not be sent, and the next transfer would get the response to that
+ * request. */
 static int on_progress(void *context, curl_off_t unused_1, curl_off_t unused_2, curl_off_t unused_3,
                        curl_off_t unused_4) {
     struct transfer *transfer = context;
@@ -257,8 +258,8 @@ static int on_progress(void *context, curl_off_t unused_1, curl_off_t unused_2, 
     return transfer->hold == TRANSFER_GOES_ON && !is_overdue_at_proxy(transfer) ? 0 : 1;
 }
 
-/* libcurl tells what it does, also that it is about to reuse a connection. What follows is of no
- * use, and would cost time. */
+/* libcurl calls this, among others, before it reuses a connection. Later messages are turned off,
+ * because they cost time. */
 static int on_message(CURL *unused_1, curl_infotype unused_2, char *unused_3, size_t unused_4,
                       void *context) {
     struct transfer *transfer = context;
@@ -277,7 +278,7 @@ static curl_socket_t on_open_socket(void *context, curlsocktype unused,
     struct transfer *transfer = context;
     (void)unused;
     if (transfer_is_sent(transfer)) {
-        /* The idle connection had just been closed. libcurl sends the request again. */
+        /* The idle connection was closed, and libcurl sends the request again. */
         curl_easy_getinfo(transfer->easy, CURLINFO_REQUEST_SIZE, &transfer->lost_size);
         transfer->is_sent = false;
     }

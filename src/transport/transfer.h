@@ -107,7 +107,7 @@ int64_t transfer_left_ms(struct transfer *transfer, int64_t now_ms);
 /* Returns the local port of the transfer's connection; 0 or less if there is none. */
 long transfer_local_port(struct transfer *transfer);
 
-/* Notes what the end of a transfer tells of its connection. */
+/* Notes whether the connection of a transfer that has ended is HTTP/1. */
 void transfer_note_connection(struct transfer *transfer);
 
 /* Describes the outcome of a transfer that libcurl has ended with a code. */

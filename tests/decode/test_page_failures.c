@@ -76,7 +76,7 @@ static void test_page_needs_its_memory(void **state) {
     page_free(page);
 }
 
-/* An item that was not decoded because memory ran out may be decoded later. */
+/* Catches an item that cannot be decoded any more after it was out of memory once. */
 static void test_item_needs_its_memory(void **state) {
     static const char body[] = "{\"items\":[" CONTACT("1") "," CONTACT("2") "],\"hasMore\":true}";
     struct page *page = NULL;

@@ -350,21 +350,29 @@ static void wait_for_slot(struct transport_session *session, int32_t slot,
     assert_int_equal(finished, slot);
 }
 
+/* Opens a session for one server at a time, and describes a request to it. */
+static struct transport_session *open_session(const struct server *server, int32_t slot_count,
+                                              struct transport_request *request) {
+    static char header[] = "Accept: application/json";
+    static char *headers[] = {header};
+    static struct transport_settings settings;
+    settings =
+        (struct transport_settings){.base_url = {.text = server_url(server), .is_loopback = true},
+                                    .headers = headers,
+                                    .header_count = 1,
+                                    .connect_timeout_ms = 10000};
+    *request = (struct transport_request){.url = server_url(server),
+                                          .max_body_size = 1000,
+                                          .timeout_ms = 20000,
+                                          .deadline_ms = INT64_MAX};
+    return transport_libcurl.open(&settings, slot_count);
+}
+
 /* Would catch a transfer that is taken for sent because its handle has sent another one. */
 static void test_started_request_is_recalled(void **state) {
-    char headers[] = "Accept: application/json";
-    char *lines[] = {headers};
     struct server *server = server_start(RESPONSES);
-    const struct transport_settings settings = {
-        .base_url = {.text = server_url(server), .is_loopback = true},
-        .headers = lines,
-        .header_count = 1,
-        .connect_timeout_ms = 10000};
-    const struct transport_request request = {.url = server_url(server),
-                                              .max_body_size = 1000,
-                                              .timeout_ms = 20000,
-                                              .deadline_ms = INT64_MAX};
-    struct transport_session *session = transport_libcurl.open(&settings, 1);
+    struct transport_request request;
+    struct transport_session *session = open_session(server, 1, &request);
     struct transport_response response;
     (void)state;
     transport_libcurl.start(session, 0, &request);
@@ -379,21 +387,11 @@ static void test_started_request_is_recalled(void **state) {
  * caller has seen the 429, and never being sent because of it. */
 static void test_limit_holds_back_unsent_request(void **state) {
     static const char limit[] = "HTTP/1.1 429 Slow\r\nContent-Length: 0\r\n\r\n";
-    char headers[] = "Accept: application/json";
-    char *lines[] = {headers};
     struct server *server =
         server_start_two_scripts(SCRIPT(EXPECT, AWAIT_RELEASE, SEND(limit), MARK, AWAIT_CLOSE),
                                  SCRIPT(EXPECT, RESPOND, AWAIT_CLOSE));
-    const struct transport_settings settings = {
-        .base_url = {.text = server_url(server), .is_loopback = true},
-        .headers = lines,
-        .header_count = 1,
-        .connect_timeout_ms = 10000};
-    const struct transport_request request = {.url = server_url(server),
-                                              .max_body_size = 1000,
-                                              .timeout_ms = 20000,
-                                              .deadline_ms = INT64_MAX};
-    struct transport_session *session = transport_libcurl.open(&settings, 2);
+    struct transport_request request;
+    struct transport_session *session = open_session(server, 2, &request);
     struct transport_response response;
     (void)state;
     transport_libcurl.start(session, 0, &request);
