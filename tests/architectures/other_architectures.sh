@@ -33,7 +33,8 @@ unpack_libraries() {
     mkdir -p "$state/lists/partial" "$state/archives/partial" "$sysroot.part"
     : >"$state/status"
     target_apt_get update || { sleep 5 && target_apt_get update; } || true
-    target_apt_get install -y --download-only --no-install-recommends libc6-dev \
+    # libc-bin has the locale C.UTF-8, whose format depends on the byte order.
+    target_apt_get install -y --download-only --no-install-recommends libc6-dev libc-bin \
         libcurl4-openssl-dev libcjson-dev libcmocka-dev
     for package in "$state"/archives/*.deb; do
         dpkg -x "$package" "$sysroot.part"
