@@ -47,26 +47,21 @@ unsigned process_fork_count(void) {
     return fork_count;
 }
 
-static bool open_pair(int pair[2], bool *is_exhausted) {
-    const bool is_open = socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) == 0;
-    *is_exhausted = !is_open && (errno == EMFILE || errno == ENFILE);
-    return is_open;
-}
+enum { MIN_FREE_DESCRIPTORS = 4 };
 
-static void close_pair(const int pair[2]) {
-    close(pair[0]);
-    close(pair[1]);
+static int open_descriptor(void) {
+    return socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 }
 
 bool process_has_free_descriptors(void) {
-    int first[2];
-    bool is_exhausted = false;
-    if (open_pair(first, &is_exhausted)) {
-        int second[2];
-        if (open_pair(second, &is_exhausted)) {
-            close_pair(second);
-        }
-        close_pair(first);
+    int opened[MIN_FREE_DESCRIPTORS] = {open_descriptor()};
+    int count = 0;
+    while (opened[count] >= 0 && ++count < MIN_FREE_DESCRIPTORS) {
+        opened[count] = open_descriptor();
+    }
+    const bool is_exhausted = count < MIN_FREE_DESCRIPTORS && (errno == EMFILE || errno == ENFILE);
+    while (count > 0) {
+        close(opened[--count]);
     }
     return !is_exhausted;
 }
