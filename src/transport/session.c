@@ -219,7 +219,9 @@ static bool take_back(struct transport_session *session, struct transfer *transf
 }
 
 static bool recall(struct transport_session *session, int32_t slot) {
-    if (transfer_is_sent(&session->transfers[slot])) {
+    struct transfer *transfer = &session->transfers[slot];
+    transfer->is_recalled = true;
+    if (transfer_is_sent(transfer)) {
         return false;
     }
     cancel(session, slot);

@@ -27,6 +27,15 @@ static const struct {
                                 [DATE] = {"Date", 4},
                                 [REQUEST_ID] = {"X-Request-Id", 12}};
 
+/* Sets an option of a handle unless it is set already. */
+static CURLcode set_flag(CURL *easy, CURLoption option, bool *is_set, bool value) {
+    if (*is_set == value) {
+        return CURLE_OK;
+    }
+    *is_set = value;
+    return curl_easy_setopt(easy, option, value ? 1L : 0L);
+}
+
 /* ---- Receiving ---- */
 
 static bool append(struct buffer *buffer, const char *bytes, size_t length) {
@@ -121,6 +130,8 @@ static size_t on_header(char *line, size_t size, size_t count, void *context) {
     const size_t length = size * count;
     transfer->header_bytes += length;
     transfer->group->arrival_count++;
+    /* libcurl stays with its connection from here on, and its messages cost time. */
+    set_flag(transfer->easy, CURLOPT_VERBOSE, &transfer->is_verbose_set, false);
     if (transfer->header_bytes > MAX_HEADERS) {
         transfer->is_too_large = true;
     } else if (transfer->http_status != 0) {
@@ -160,13 +171,14 @@ static size_t on_body(char *bytes, size_t size, size_t count, void *context) {
 
 /* ---- Sending ---- */
 
-/* Sets an option of a handle unless it is set already. */
-static CURLcode set_flag(CURL *easy, CURLoption option, bool *is_set, bool value) {
-    if (*is_set == value) {
-        return CURLE_OK;
+long transfer_local_port(struct transfer *transfer) {
+    long port = 0;
+    /* libcurl may have sent the request again by itself, on another connection. */
+    if (transfer->is_added) {
+        curl_easy_getinfo(transfer->easy, CURLINFO_LOCAL_PORT, &port);
+        transfer->local_port = port > 0 ? port : transfer->local_port;
     }
-    *is_set = value;
-    return curl_easy_setopt(easy, option, value ? 1L : 0L);
+    return transfer->local_port;
 }
 
 bool transfer_is_sent(struct transfer *transfer) {
@@ -182,17 +194,20 @@ bool transfer_is_sent(struct transfer *transfer) {
         curl_easy_getinfo(transfer->easy, CURLINFO_PRETRANSFER_TIME_T, &sent_after);
     }
     transfer->is_sent = size > transfer->lost_size && (sent_after > 0 || !transfer->is_proxied);
+    transfer->sent_port = transfer->is_sent ? transfer_local_port(transfer) : 0;
     return transfer->is_sent;
 }
 
-long transfer_local_port(struct transfer *transfer) {
-    long port = 0;
-    /* libcurl may have sent the request again by itself, on another connection. */
-    if (transfer->is_added) {
-        curl_easy_getinfo(transfer->easy, CURLINFO_LOCAL_PORT, &port);
-        transfer->local_port = port > 0 ? port : transfer->local_port;
-    }
-    return transfer->local_port;
+/* libcurl sends a request again by itself if a reused connection was closed without a response. */
+static void begin_resending(struct transfer *transfer) {
+    curl_easy_getinfo(transfer->easy, CURLINFO_REQUEST_SIZE, &transfer->lost_size);
+    transfer->is_sent = false;
+}
+
+/* Returns true if libcurl has chosen another connection that exists to send the request again. */
+static bool has_moved(struct transfer *transfer) {
+    return transfer->is_sent && transfer->header_bytes == 0 && transfer->sent_port > 0 &&
+           transfer_local_port(transfer) != transfer->sent_port;
 }
 
 /* Returns true if the transfer is about to be sent on a connection that is retired, or on a reused
@@ -210,6 +225,13 @@ static bool is_stale(struct transfer *transfer) {
             : NULL;
     return connection != NULL && (connection->state != CONNECTION_GOOD ||
                                   (connection->is_http1 && !connection_is_quiet(connection)));
+}
+
+static enum transfer_hold choose_hold(struct transfer *transfer) {
+    if (transfer->group->hold_count > 0 || transfer->is_recalled) {
+        return TRANSFER_IS_HELD;
+    }
+    return is_stale(transfer) ? TRANSFER_IS_STALE : TRANSFER_GOES_ON;
 }
 
 /* Returns true if the time is over while a proxy is responding to CONNECT. Before 8.3.0 libcurl
@@ -243,23 +265,24 @@ static int on_progress(void *context, curl_off_t unused_1, curl_off_t unused_2, 
     (void)unused_4;
     transfer->last_errno = errno;
     note_connection(transfer);
+    if (has_moved(transfer)) {
+        begin_resending(transfer);
+    }
     if (transfer->is_sent && transfer->error_text[0] == '\0') {
         return 0;
     }
     if (transfer->hold == TRANSFER_GOES_ON && transfer->error_text[0] != '\0') {
         set_flag(transfer->easy, CURLOPT_FORBID_REUSE, &transfer->is_forbid_set, true);
     } else if (transfer->hold == TRANSFER_GOES_ON && !transfer_is_sent(transfer)) {
-        transfer->hold = transfer->group->hold_count > 0 ? TRANSFER_IS_HELD
-                         : is_stale(transfer)            ? TRANSFER_IS_STALE
-                                                         : TRANSFER_GOES_ON;
+        transfer->hold = choose_hold(transfer);
         set_flag(transfer->easy, CURLOPT_FORBID_REUSE, &transfer->is_forbid_set,
                  transfer->hold == TRANSFER_IS_STALE);
     }
     return transfer->hold == TRANSFER_GOES_ON && !is_overdue_at_proxy(transfer) ? 0 : 1;
 }
 
-/* libcurl calls this, among others, before it reuses a connection. Later messages are turned off,
- * because they cost time. */
+/* libcurl calls this, among others, while it is choosing a connection. It may do so again until a
+ * response begins. */
 static int on_message(CURL *unused_1, curl_infotype unused_2, char *unused_3, size_t unused_4,
                       void *context) {
     struct transfer *transfer = context;
@@ -267,9 +290,7 @@ static int on_message(CURL *unused_1, curl_infotype unused_2, char *unused_3, si
     (void)unused_2;
     (void)unused_3;
     (void)unused_4;
-    if (transfer_local_port(transfer) > 0) {
-        set_flag(transfer->easy, CURLOPT_VERBOSE, &transfer->is_verbose_set, false);
-    }
+    transfer_local_port(transfer);
     return 0;
 }
 
@@ -278,9 +299,7 @@ static curl_socket_t on_open_socket(void *context, curlsocktype unused,
     struct transfer *transfer = context;
     (void)unused;
     if (transfer_is_sent(transfer)) {
-        /* The idle connection was closed, and libcurl sends the request again. */
-        curl_easy_getinfo(transfer->easy, CURLINFO_REQUEST_SIZE, &transfer->lost_size);
-        transfer->is_sent = false;
+        begin_resending(transfer);
     }
     const curl_socket_t socket = connection_open(&transfer->group->connections, address);
     transfer->socket_errno = socket == CURL_SOCKET_BAD ? errno : 0;
@@ -420,6 +439,7 @@ CURLcode transfer_set_connection(struct transfer *transfer, bool can_wait, bool 
     transfer->has_connection = false;
     transfer->is_timeout_extended = false;
     transfer->lost_size = 0;
+    transfer->is_recalled = false;
     transfer->can_wait = can_wait;
     transfer->hold = TRANSFER_GOES_ON;
     transfer->local_port = 0;

@@ -44,7 +44,7 @@ struct transfer_group {
 /* Why a transfer was taken from libcurl before it was sent. */
 enum transfer_hold {
     TRANSFER_GOES_ON,
-    TRANSFER_IS_HELD, /* a response says that nothing more may be sent */
+    TRANSFER_IS_HELD, /* nothing may be sent at present */
     TRANSFER_IS_STALE /* its connection has unread bytes, which are not its response */
 };
 
@@ -59,7 +59,9 @@ struct transfer {
     bool can_wait;       /* it may wait for a connection that another transfer opens */
     bool has_connection; /* at present */
     bool is_sent;        /* as far as was seen; transfer_is_sent looks */
+    long sent_port;      /* the local port of the connection that it was sent on; 0: not known */
     long lost_size;      /* bytes of the request that were sent on a closed connection */
+    bool is_recalled;    /* it was sent, and must not be sent again */
     bool holds_others;
     enum transfer_hold hold;
     struct timer timer;

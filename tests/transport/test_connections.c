@@ -235,6 +235,20 @@ static void test_resent_request_retires_new_connection(void **state) {
     assert_int_equal(server_connection_count(server), 3);
 }
 
+/* The same, but libcurl sends the request again on the other idle connection. */
+static void test_resent_request_retires_reused_connection(void **state) {
+    struct server *server = server_start_special(1, SCRIPT(EXPECT, RESPOND, EXPECT, CLOSE),
+                                                 SCRIPT(EXPECT, RESPOND, EXPECT, SEND(CONTACT("3")),
+                                                        EXPECT, SEND(CONTACT("4")), AWAIT_CLOSE));
+    reply_client *client = wire_create_client(server_url(server));
+    (void)state;
+    assert_int_equal(wire_fetch_all(client, 7, 2).contact_count, 2);
+    assert_int_equal(server_connection_count(server), 2);
+    assert_int_equal(wire_fetch_ids(client, 7, 5, NULL), REPLY_ERROR_INVALID_RESPONSE);
+    assert_int_equal(wire_fetch_ids(client, 7, 6, NULL), REPLY_OK);
+    assert_int_equal(server_connection_count(server), 3);
+}
+
 /* Over TLS, where only nginx's log knows the connection. Would catch one that is not retired. */
 static void test_wrong_ids_retire_tls_connection(void **state) {
     (void)state;
@@ -461,8 +475,11 @@ static void *release_at_twenty_requests(void *server) {
     return NULL;
 }
 
-#define LIMIT_429 "HTTP/1.1 429 Slow\r\nRetry-After: 600\r\nContent-Length: 0\r\n\r\n"
-#define LIMIT_401 "HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n"
+#define KEEP_ALIVE "Connection: keep-alive\r\n"
+#define CLOSES     "Connection: close\r\n"
+#define LIMIT_429(header)                                                                          \
+    "HTTP/1.1 429 Slow\r\nRetry-After: 600\r\nContent-Length: 0\r\n" header "\r\n"
+#define LIMIT_401(header) "HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n" header "\r\n"
 
 /* Twenty requests get their responses together, and one of these is the limit. */
 static void check_limit(const char *status, const char *response, bool is_http2, int callback_ms) {
@@ -498,9 +515,45 @@ static void test_limit_stops_sending(void **state) {
     (void)state;
     for (int i = 0; i < 4; i++) {
         for (size_t j = 0; j < COUNT(callbacks_ms); j++) {
-            check_limit(i % 2 == 0 ? ": 429 in" : ": 401 in", i % 2 == 0 ? LIMIT_429 : LIMIT_401,
-                        i / 2 == 1, callbacks_ms[j]);
+            check_limit(i % 2 == 0 ? ": 429 in" : ": 401 in",
+                        i % 2 == 0 ? LIMIT_429(KEEP_ALIVE) : LIMIT_401(KEEP_ALIVE), i / 2 == 1,
+                        callbacks_ms[j]);
         }
+    }
+}
+
+static void release_at_limit(const char *line) {
+    if (strstr(line, ": 429 ") != NULL || strstr(line, ": 401 ") != NULL) {
+        server_release(released);
+    }
+}
+
+/* After the limit the server closes the connection of the other request instead of responding.
+ * Would catch libcurl sending that request again by itself, on the connection of the limit or on a
+ * new one. */
+static void test_limit_stops_resending(void **state) {
+    static const struct {
+        reply_result result;
+        const char *response;
+    } rows[] = {{REPLY_ERROR_RATE_LIMITED, LIMIT_429(KEEP_ALIVE)},
+                {REPLY_ERROR_RATE_LIMITED, LIMIT_429(CLOSES)},
+                {REPLY_ERROR_UNAUTHORIZED, LIMIT_401(KEEP_ALIVE)},
+                {REPLY_ERROR_UNAUTHORIZED, LIMIT_401(CLOSES)}};
+    (void)state;
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        released = server_start_special(
+            1, SCRIPT(EXPECT, RESPOND, EXPECT, SEND_TEXT(rows[i].response), EXPECT, AWAIT_CLOSE),
+            SCRIPT(EXPECT, RESPOND, EXPECT, AWAIT_RELEASE, CLOSE));
+        reply_client *client = wire_create_client(server_url(released));
+        reply_client_set_max_retries(client, 3, NULL);
+        reply_client_set_timeout_ms(client, timing_scale_ms(60000), NULL);
+        assert_int_equal(wire_fetch_all(client, 28, 2).contact_count, 2);
+        wire_set_hooks(release_at_limit, NULL);
+        const struct wire_summary summary = wire_fetch_many(client, 28, 2);
+        assert_int_equal(summary.result, rows[i].result);
+        assert_int_equal(summary.error_counts[rows[i].result], 2);
+        assert_int_equal(server_request_count(released), 4);
+        wire_tear_down(NULL);
     }
 }
 
@@ -785,6 +838,7 @@ int main(void) {
         WIRE_TEST(test_good_connection_is_kept),
         WIRE_TEST(test_stray_response_costs_one_contact),
         WIRE_TEST(test_resent_request_retires_new_connection),
+        WIRE_TEST(test_resent_request_retires_reused_connection),
         WIRE_TEST(test_wrong_ids_retire_tls_connection),
         WIRE_TEST(test_requests_on_retired_connection_finish),
         WIRE_TEST(test_early_response_is_not_forgotten),
@@ -793,6 +847,7 @@ int main(void) {
         WIRE_TEST(test_unread_bytes_spare_http2_connection),
         WIRE_TEST(test_failed_removal_costs_one_attempt),
         WIRE_TEST(test_limit_stops_sending),
+        WIRE_TEST(test_limit_stops_resending),
         WIRE_TEST(test_held_request_does_not_time_out),
         WIRE_TEST(test_callback_time_spares_connect_timeout),
         WIRE_TEST(test_connect_timeout_is_reached),
