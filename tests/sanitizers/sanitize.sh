@@ -19,4 +19,5 @@ sanitize() {
 
 sanitize address-sanitizer \
     "-fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer"
+export TSAN_OPTIONS="suppressions=$root/tests/sanitizers/thread_sanitizer.txt"
 sanitize thread-sanitizer "-fsanitize=thread"
