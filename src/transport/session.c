@@ -173,11 +173,9 @@ static bool remove_from_multi(struct transport_session *session, struct transfer
     return is_removed;
 }
 
-/* Starts the time that a transfer has for its connection. All timers are paused between waits. */
+/* All timers are paused between waits. */
 static void start_connect_timer(struct transfer *transfer, int64_t now) {
-    transfer->connect_started_ms = now;
-    timer_start(&transfer->connect_timer, now, transfer->group->settings->connect_timeout_ms,
-                INT64_MAX);
+    transfer_start_connecting(transfer, now);
     timer_pause(&transfer->connect_timer, now);
 }
 
@@ -220,8 +218,8 @@ static bool take_back(struct transport_session *session, struct transfer *transf
 
 static bool recall(struct transport_session *session, int32_t slot) {
     struct transfer *transfer = &session->transfers[slot];
-    transfer->is_recalled = true;
-    if (transfer_is_sent(transfer)) {
+    if (transfer_is_sent(transfer) || transfer->lost_size > 0) {
+        transfer->is_recalled = true;
         return false;
     }
     cancel(session, slot);
@@ -287,12 +285,17 @@ static int32_t give_up(struct transport_session *session, int32_t slot,
     return slot;
 }
 
+/* Returns true if a request must not be sent again, which libcurl was about to do. */
+static bool is_lost(const struct transfer *transfer) {
+    return transfer->hold == TRANSFER_IS_HELD && transfer->lost_size > 0;
+}
+
 /* Returns true if libcurl has ended a transfer that goes on: one that must not be sent now, must
  * not be sent on the connection that libcurl chose, or is connecting and has time left, because
  * libcurl counts the host's time. */
 static bool goes_on(struct transfer *transfer, CURLcode code) {
-    const bool is_put_aside =
-        code == CURLE_ABORTED_BY_CALLBACK && transfer->hold != TRANSFER_GOES_ON;
+    const bool is_put_aside = code == CURLE_ABORTED_BY_CALLBACK &&
+                              transfer->hold != TRANSFER_GOES_ON && !is_lost(transfer);
     const bool is_connecting = code == CURLE_OPERATION_TIMEDOUT && !transfer_is_sent(transfer);
     return is_put_aside || (is_connecting && transfer_left_ms(transfer, clock_now_ms()) > 0);
 }
@@ -311,6 +314,21 @@ static struct transfer *find_transfer(struct transport_session *session, const C
     return transfer;
 }
 
+/* Ends a transfer that libcurl has ended with a code. Only one that was overdue or must not be sent
+ * again has been aborted. */
+static int32_t finish_ended(struct transport_session *session, int32_t slot, CURLcode code,
+                            struct transport_response *response) {
+    struct transfer *transfer = &session->transfers[slot];
+    if (code != CURLE_ABORTED_BY_CALLBACK) {
+        return finish_with(session, slot, code, response);
+    }
+    if (is_lost(transfer)) {
+        transfer->error_text[0] = '\0'; /* "Callback aborted" */
+        return finish_with(session, slot, CURLE_GOT_NOTHING, response);
+    }
+    return finish_overdue(session, slot, clock_now_ms(), response);
+}
+
 /* Ends the next transfer that libcurl has finished. Returns its slot, or -1 if there is none. */
 static int32_t end_finished(struct transport_session *session,
                             struct transport_response *response) {
@@ -320,10 +338,7 @@ static int32_t end_finished(struct transport_session *session,
         struct transfer *transfer = find_transfer(session, message->easy_handle);
         const int32_t slot = (int32_t)(transfer - session->transfers);
         if (!goes_on(transfer, message->data.result)) {
-            /* Only a transfer that was overdue has been aborted. */
-            return message->data.result == CURLE_ABORTED_BY_CALLBACK
-                       ? finish_overdue(session, slot, clock_now_ms(), response)
-                       : finish_with(session, slot, message->data.result, response);
+            return finish_ended(session, slot, message->data.result, response);
         }
         restart(session, transfer);
         message = curl_multi_info_read(session->multi, &messages_left);

@@ -130,7 +130,7 @@ static size_t on_header(char *line, size_t size, size_t count, void *context) {
     const size_t length = size * count;
     transfer->header_bytes += length;
     transfer->group->arrival_count++;
-    /* libcurl stays with its connection from here on, and its messages cost time. */
+    /* After the first header line libcurl does not send the request again. Messages cost time. */
     set_flag(transfer->easy, CURLOPT_VERBOSE, &transfer->is_verbose_set, false);
     if (transfer->header_bytes > MAX_HEADERS) {
         transfer->is_too_large = true;
@@ -193,18 +193,28 @@ bool transfer_is_sent(struct transfer *transfer) {
         /* The size counts the CONNECT, too. */
         curl_easy_getinfo(transfer->easy, CURLINFO_PRETRANSFER_TIME_T, &sent_after);
     }
-    transfer->is_sent = size > transfer->lost_size && (sent_after > 0 || !transfer->is_proxied);
+    transfer->is_sent =
+        size > transfer->lost_size && (sent_after > transfer->lost_after || !transfer->is_proxied);
     transfer->sent_port = transfer->is_sent ? transfer_local_port(transfer) : 0;
     return transfer->is_sent;
 }
 
-/* libcurl sends a request again by itself if a reused connection was closed without a response. */
-static void begin_resending(struct transfer *transfer) {
-    curl_easy_getinfo(transfer->easy, CURLINFO_REQUEST_SIZE, &transfer->lost_size);
-    transfer->is_sent = false;
+void transfer_start_connecting(struct transfer *transfer, int64_t now_ms) {
+    transfer->connect_started_ms = now_ms;
+    timer_start(&transfer->connect_timer, now_ms, transfer->group->settings->connect_timeout_ms,
+                INT64_MAX);
 }
 
-/* Returns true if libcurl has chosen another connection that exists to send the request again. */
+/* libcurl sends a request again by itself if a reused connection was closed without a response, or
+ * if an HTTP/2 server refused the stream. */
+static void begin_resending(struct transfer *transfer) {
+    curl_easy_getinfo(transfer->easy, CURLINFO_REQUEST_SIZE, &transfer->lost_size);
+    curl_easy_getinfo(transfer->easy, CURLINFO_PRETRANSFER_TIME_T, &transfer->lost_after);
+    transfer->is_sent = false;
+    transfer_start_connecting(transfer, clock_now_ms());
+}
+
+/* Returns true if libcurl is about to send the request again on another existing connection. */
 static bool has_moved(struct transfer *transfer) {
     return transfer->is_sent && transfer->header_bytes == 0 && transfer->sent_port > 0 &&
            transfer_local_port(transfer) != transfer->sent_port;
@@ -271,18 +281,16 @@ static int on_progress(void *context, curl_off_t unused_1, curl_off_t unused_2, 
     if (transfer->is_sent && transfer->error_text[0] == '\0') {
         return 0;
     }
-    if (transfer->hold == TRANSFER_GOES_ON && transfer->error_text[0] != '\0') {
-        set_flag(transfer->easy, CURLOPT_FORBID_REUSE, &transfer->is_forbid_set, true);
-    } else if (transfer->hold == TRANSFER_GOES_ON && !transfer_is_sent(transfer)) {
-        transfer->hold = choose_hold(transfer);
+    if (transfer->hold == TRANSFER_GOES_ON) {
+        transfer->hold = transfer_is_sent(transfer) ? TRANSFER_GOES_ON : choose_hold(transfer);
         set_flag(transfer->easy, CURLOPT_FORBID_REUSE, &transfer->is_forbid_set,
-                 transfer->hold == TRANSFER_IS_STALE);
+                 transfer->hold == TRANSFER_IS_STALE || transfer->error_text[0] != '\0');
     }
     return transfer->hold == TRANSFER_GOES_ON && !is_overdue_at_proxy(transfer) ? 0 : 1;
 }
 
-/* libcurl calls this, among others, while it is choosing a connection. It may do so again until a
- * response begins. */
+/* libcurl calls this, among others, while it is choosing a connection, which it may do again until
+ * a response begins. */
 static int on_message(CURL *unused_1, curl_infotype unused_2, char *unused_3, size_t unused_4,
                       void *context) {
     struct transfer *transfer = context;
@@ -439,7 +447,7 @@ CURLcode transfer_set_connection(struct transfer *transfer, bool can_wait, bool 
     transfer->has_connection = false;
     transfer->is_timeout_extended = false;
     transfer->lost_size = 0;
-    transfer->is_recalled = false;
+    transfer->lost_after = 0;
     transfer->can_wait = can_wait;
     transfer->hold = TRANSFER_GOES_ON;
     transfer->local_port = 0;
@@ -461,6 +469,8 @@ void transfer_extend_connect(struct transfer *transfer) {
 void transfer_reset(struct transfer *transfer, const struct transport_request *request) {
     forget_headers(transfer);
     transfer->is_sent = false;
+    transfer->is_recalled = false;
+    transfer->hold = TRANSFER_GOES_ON;
     transfer->holds_others = false;
     transfer->arrival_count = transfer->group->arrival_count;
     transfer->local_port = 0;

@@ -60,8 +60,10 @@ struct transfer {
     bool has_connection; /* at present */
     bool is_sent;        /* as far as was seen; transfer_is_sent looks */
     long sent_port;      /* the local port of the connection that it was sent on; 0: not known */
-    long lost_size;      /* bytes of the request that were sent on a closed connection */
-    bool is_recalled;    /* it was sent, and must not be sent again */
+    /* Of a request that libcurl sends again by itself; otherwise 0. */
+    long lost_size;        /* bytes that were sent before */
+    curl_off_t lost_after; /* when it was sent last, from the transfer's start, in microseconds */
+    bool is_recalled;      /* libcurl must not send it again */
     bool holds_others;
     enum transfer_hold hold;
     struct timer timer;
@@ -92,6 +94,9 @@ CURLcode transfer_configure(struct transfer *transfer, const char *url);
 /* Sets how the transfer gets a connection. It may wait for one that another transfer opens, if that
  * may carry both; is_fresh forbids it to use any that exists. */
 CURLcode transfer_set_connection(struct transfer *transfer, bool can_wait, bool is_fresh);
+
+/* Starts the time that the transfer has for its connection. */
+void transfer_start_connecting(struct transfer *transfer, int64_t now_ms);
 
 /* Makes up for a pause of the connect timer, which libcurl's own connect timeout does not have. */
 void transfer_extend_connect(struct transfer *transfer);

@@ -19,5 +19,6 @@ sanitize() {
 
 sanitize address-sanitizer \
     "-fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer"
-export TSAN_OPTIONS="suppressions=$root/tests/sanitizers/thread_sanitizer.txt"
+suppressions=$root/tests/sanitizers/thread_sanitizer.txt
+export TSAN_OPTIONS="${TSAN_OPTIONS:+$TSAN_OPTIONS:}suppressions=$suppressions"
 sanitize thread-sanitizer "-fsanitize=thread"

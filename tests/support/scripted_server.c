@@ -235,6 +235,16 @@ static bool await_release(struct server *server) {
     return is_released;
 }
 
+static bool await_requests(struct server *server, int64_t count) {
+    pthread_mutex_lock(&server->lock);
+    while (server->request_count < count && !server->is_stopping) {
+        pthread_cond_wait(&server->changed, &server->lock);
+    }
+    const bool is_reached = server->request_count >= count;
+    pthread_mutex_unlock(&server->lock);
+    return is_reached;
+}
+
 static void set_reset_on_close(const struct connection *connection) {
     const struct linger at_once = {.l_onoff = 1, .l_linger = 0};
     setsockopt(connection->socket, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
@@ -307,6 +317,8 @@ static bool play_step(struct connection *connection, const struct server_step *s
         return true;
     case SERVER_AWAIT_RELEASE:
         return await_release(connection->server);
+    case SERVER_AWAIT_REQUESTS:
+        return await_requests(connection->server, step->number);
     case SERVER_HALF_CLOSE:
         shutdown(connection->socket, SHUT_WR);
         return true;

@@ -24,6 +24,7 @@ enum server_action {
     SERVER_RESPOND,
     SERVER_MARK,
     SERVER_AWAIT_RELEASE,
+    SERVER_AWAIT_REQUESTS,
     SERVER_HALF_CLOSE
 };
 
@@ -70,6 +71,9 @@ struct server_step {
 
 /* Waits for server_release. */
 #define AWAIT_RELEASE {SERVER_AWAIT_RELEASE, NULL, 0, 0, 0}
+
+/* Waits until the server has had that many requests. */
+#define AWAIT_REQUESTS(count) {SERVER_AWAIT_REQUESTS, NULL, 0, count, 0}
 
 /* Closes the server's direction only. */
 #define HALF_CLOSE {SERVER_HALF_CLOSE, NULL, 0, 0, 0}

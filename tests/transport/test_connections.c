@@ -24,6 +24,7 @@
 #include "support/wire.h"
 #include "transport/compat.h"
 #include "transport/connection.h"
+#include "transport/transport.h"
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
@@ -530,31 +531,94 @@ static void release_at_limit(const char *line) {
 
 /* After the limit the server closes the connection of the other request instead of responding.
  * Would catch libcurl sending that request again by itself, on the connection of the limit or on a
- * new one. */
+ * new one, and the request not being counted. */
+static void check_resending(reply_result result, const char *response,
+                            struct server_step last_step) {
+    released = server_start_special(1,
+                                    SCRIPT(EXPECT, RESPOND, EXPECT, AWAIT_REQUESTS(4),
+                                           SEND_TEXT(response), EXPECT, AWAIT_CLOSE),
+                                    SCRIPT(EXPECT, RESPOND, EXPECT, AWAIT_RELEASE, last_step));
+    reply_client *client = wire_create_client(server_url(released));
+    reply_client_set_max_retries(client, 3, NULL);
+    reply_client_set_timeout_ms(client, timing_scale_ms(60000), NULL);
+    assert_int_equal(wire_fetch_all(client, 28, 2).contact_count, 2);
+    wire_set_hooks(release_at_limit, NULL);
+    const struct wire_summary summary = wire_fetch_many(client, 28, 2);
+    assert_int_equal(summary.result, result);
+    assert_int_equal(summary.error_counts[result], 1);
+    assert_int_equal(summary.error_counts[REPLY_ERROR_NETWORK], 1);
+    assert_int_equal(summary.max_attempts, 1);
+    assert_int_equal(wire_count_log("attempt 1 "), 4);
+    assert_int_equal(server_request_count(released), 4);
+    wire_tear_down(NULL);
+}
+
 static void test_limit_stops_resending(void **state) {
-    static const struct {
-        reply_result result;
-        const char *response;
-    } rows[] = {{REPLY_ERROR_RATE_LIMITED, LIMIT_429(KEEP_ALIVE)},
-                {REPLY_ERROR_RATE_LIMITED, LIMIT_429(CLOSES)},
-                {REPLY_ERROR_UNAUTHORIZED, LIMIT_401(KEEP_ALIVE)},
-                {REPLY_ERROR_UNAUTHORIZED, LIMIT_401(CLOSES)}};
+    static const struct server_step last_steps[] = {CLOSE, RESET};
     (void)state;
-    for (size_t i = 0; i < COUNT(rows); i++) {
-        released = server_start_special(
-            1, SCRIPT(EXPECT, RESPOND, EXPECT, SEND_TEXT(rows[i].response), EXPECT, AWAIT_CLOSE),
-            SCRIPT(EXPECT, RESPOND, EXPECT, AWAIT_RELEASE, CLOSE));
-        reply_client *client = wire_create_client(server_url(released));
-        reply_client_set_max_retries(client, 3, NULL);
-        reply_client_set_timeout_ms(client, timing_scale_ms(60000), NULL);
-        assert_int_equal(wire_fetch_all(client, 28, 2).contact_count, 2);
-        wire_set_hooks(release_at_limit, NULL);
-        const struct wire_summary summary = wire_fetch_many(client, 28, 2);
-        assert_int_equal(summary.result, rows[i].result);
-        assert_int_equal(summary.error_counts[rows[i].result], 2);
-        assert_int_equal(server_request_count(released), 4);
-        wire_tear_down(NULL);
+    for (size_t i = 0; i < COUNT(last_steps); i++) {
+        check_resending(REPLY_ERROR_RATE_LIMITED, LIMIT_429(KEEP_ALIVE), last_steps[i]);
+        check_resending(REPLY_ERROR_RATE_LIMITED, LIMIT_429(CLOSES), last_steps[i]);
+        check_resending(REPLY_ERROR_UNAUTHORIZED, LIMIT_401(KEEP_ALIVE), last_steps[i]);
+        check_resending(REPLY_ERROR_UNAUTHORIZED, LIMIT_401(CLOSES), last_steps[i]);
     }
+}
+
+/* Waits until slot 0 has a response. */
+static void wait_for_response(struct transport_session *session,
+                              struct transport_response *response) {
+    const int64_t deadline = timing_now_ms() + timing_scale_ms(TIMING_MAX_WAIT_MS);
+    int32_t slot = -1;
+    while (slot < 0 && timing_now_ms() < deadline) {
+        transport_libcurl.wait(session, 100);
+        slot = transport_libcurl.collect(session, response);
+    }
+    assert_int_equal(slot, 0);
+}
+
+/* nginx closes the connection instead of responding, and libcurl connects through the proxy again.
+ * Would catch the request being taken for sent as soon as CONNECT has been, and libcurl sending it
+ * although it was recalled. */
+static void test_recalled_request_is_not_sent_again(void **state) {
+    static char header[] = "Accept: application/json";
+    static char *headers[] = {header};
+    const struct server_step established = SEND("HTTP/1.1 200 Established\r\n\r\n");
+    const struct server_step tunnel = TUNNEL(nginx_port(NGINX_HTTP1));
+    struct server *proxy = server_start_two_scripts(
+        SCRIPT(EXPECT, established, tunnel), SCRIPT(EXPECT, AWAIT_RELEASE, established, tunnel));
+    const struct transport_settings settings = {.base_url.text = "https://api.example.invalid/v4",
+                                                .headers = headers,
+                                                .header_count = 1,
+                                                .ca_file = nginx_path("known.pem"),
+                                                .proxy = server_url(proxy),
+                                                .connect_timeout_ms =
+                                                    timing_scale_ms(TIMING_MAX_WAIT_MS)};
+    struct transport_request request = {
+        .url = "https://api.example.invalid/v4/sequences/29/contacts/1",
+        .max_body_size = 1000,
+        .timeout_ms = timing_scale_ms(TIMING_MAX_WAIT_MS),
+        .deadline_ms = INT64_MAX};
+    struct transport_session *session = transport_libcurl.open(&settings, 1);
+    struct transport_response response;
+    (void)state;
+    assert_non_null(session);
+    transport_libcurl.start(session, 0, &request);
+    wait_for_response(session, &response);
+    assert_int_equal(response.http_status, 200);
+    request.url = "https://api.example.invalid/v4/sequences/29/contacts/444";
+    transport_libcurl.start(session, 0, &request);
+    while (server_request_count(proxy) < 2) {
+        transport_libcurl.wait(session, 10);
+        assert_int_equal(transport_libcurl.collect(session, &response), -1);
+    }
+    assert_false(transport_libcurl.recall(session, 0));
+    server_release(proxy);
+    wait_for_response(session, &response);
+    assert_int_equal(response.failure, REPLY_ERROR_NETWORK);
+    assert_int_equal(response.curl_code, CURLE_GOT_NOTHING);
+    assert_true(response.is_transient);
+    free(nginx_await_lines("/sequences/29/contacts/444", 1));
+    transport_libcurl.close(session, false);
 }
 
 /* The third request is held back while the 429's body arrives, for longer than the connect timeout.
@@ -633,6 +697,31 @@ static void test_connect_timeout_is_reached(void **state) {
     assert_int_equal(summary.contact_count, 1);
     assert_int_equal(summary.error_counts[REPLY_ERROR_TIMEOUT], 1);
     assert_int_equal(summary.max_attempts, 2);
+}
+
+static void *release_after_connect_timeout(void *server) {
+    timing_sleep_ms(timing_scale_ms(600));
+    server_release(server);
+    return NULL;
+}
+
+/* The server closes a reused connection instead of responding, later than the connect timeout, and
+ * libcurl sends the request again on a new one. Would catch that connection having no time. */
+static void test_resent_request_has_connect_timeout(void **state) {
+    struct server *server =
+        server_start_two_scripts(SCRIPT(EXPECT, RESPOND, EXPECT, AWAIT_RELEASE, CLOSE), RESPONSES);
+    reply_client *client = wire_create_client(server_url(server));
+    pthread_t releaser;
+    reply_error error;
+    (void)state;
+    reply_client_set_connect_timeout_ms(client, timing_scale_ms(300), NULL);
+    assert_int_equal(wire_fetch_ids(client, 7, 1, NULL), REPLY_OK);
+    assert_int_equal(pthread_create(&releaser, NULL, release_after_connect_timeout, server), 0);
+    const reply_result result = wire_fetch_ids(client, 7, 2, &error);
+    pthread_join(releaser, NULL);
+    assert_int_equal(result, REPLY_OK);
+    assert_int_equal(error.attempts, 1);
+    assert_int_equal(server_connection_count(server), 2);
 }
 
 static void pause_beyond_deadline(size_t index) {
@@ -848,9 +937,11 @@ int main(void) {
         WIRE_TEST(test_failed_removal_costs_one_attempt),
         WIRE_TEST(test_limit_stops_sending),
         WIRE_TEST(test_limit_stops_resending),
+        WIRE_TEST(test_recalled_request_is_not_sent_again),
         WIRE_TEST(test_held_request_does_not_time_out),
         WIRE_TEST(test_callback_time_spares_connect_timeout),
         WIRE_TEST(test_connect_timeout_is_reached),
+        WIRE_TEST(test_resent_request_has_connect_timeout),
         WIRE_TEST(test_deadline_ends_connect_to_proxy),
         WIRE_TEST(test_large_headers_keep_all_contacts),
         WIRE_TEST(test_connections_are_close_on_exec),
