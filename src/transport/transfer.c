@@ -216,8 +216,8 @@ static void begin_resending(struct transfer *transfer) {
 
 /* Returns true if libcurl is about to send the request again on another existing connection. */
 static bool has_moved(struct transfer *transfer) {
-    return transfer->is_sent && transfer->header_bytes == 0 && transfer->sent_port > 0 &&
-           transfer_local_port(transfer) != transfer->sent_port;
+    return transfer->group->open_count > 1 && transfer->is_sent && transfer->header_bytes == 0 &&
+           transfer->sent_port > 0 && transfer_local_port(transfer) != transfer->sent_port;
 }
 
 /* Returns true if the transfer is about to be sent on a connection that is retired, or on a reused
@@ -311,6 +311,7 @@ static curl_socket_t on_open_socket(void *context, curlsocktype unused,
     }
     const curl_socket_t socket = connection_open(&transfer->group->connections, address);
     transfer->socket_errno = socket == CURL_SOCKET_BAD ? errno : 0;
+    transfer->group->open_count++;
     return socket;
 }
 

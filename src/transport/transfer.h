@@ -37,6 +37,7 @@ struct transfer_group {
     size_t header_size;         /* of all lines, in bytes */
     bool is_https;
     struct connection *connections;
+    uint64_t open_count;    /* of sockets since the session was opened */
     uint64_t arrival_count; /* of pieces of responses */
     int32_t hold_count;     /* transfers in flight whose response stops the sending of others */
 };
