@@ -130,7 +130,7 @@ static size_t on_header(char *line, size_t size, size_t count, void *context) {
     const size_t length = size * count;
     transfer->header_bytes += length;
     transfer->group->arrival_count++;
-    /* After the first header line libcurl does not send the request again. Messages cost time. */
+    /* libcurl does not send the request again after the first header line. */
     set_flag(transfer->easy, CURLOPT_VERBOSE, &transfer->is_verbose_set, false);
     if (transfer->header_bytes > MAX_HEADERS) {
         transfer->is_too_large = true;
@@ -195,7 +195,11 @@ bool transfer_is_sent(struct transfer *transfer) {
     }
     transfer->is_sent =
         size > transfer->lost_size && (sent_after > transfer->lost_after || !transfer->is_proxied);
-    transfer->sent_port = transfer->is_sent ? transfer_local_port(transfer) : 0;
+    if (transfer->is_sent) {
+        transfer->sent_port = transfer_local_port(transfer);
+        set_flag(transfer->easy, CURLOPT_VERBOSE, &transfer->is_verbose_set,
+                 compat_hides_local_port());
+    }
     return transfer->is_sent;
 }
 
@@ -289,8 +293,9 @@ static int on_progress(void *context, curl_off_t unused_1, curl_off_t unused_2, 
     return transfer->hold == TRANSFER_GOES_ON && !is_overdue_at_proxy(transfer) ? 0 : 1;
 }
 
-/* libcurl calls this, among others, while it is choosing a connection, which it may do again until
- * a response begins. */
+/* libcurl calls this, among others, while it is choosing a connection, which it may do again after
+ * the request was sent and before the response begins. Other messages are turned off, because they
+ * cost time. */
 static int on_message(CURL *unused_1, curl_infotype unused_2, char *unused_3, size_t unused_4,
                       void *context) {
     struct transfer *transfer = context;
@@ -298,7 +303,9 @@ static int on_message(CURL *unused_1, curl_infotype unused_2, char *unused_3, si
     (void)unused_2;
     (void)unused_3;
     (void)unused_4;
-    transfer_local_port(transfer);
+    if (transfer_local_port(transfer) > 0 && !transfer->is_sent) {
+        set_flag(transfer->easy, CURLOPT_VERBOSE, &transfer->is_verbose_set, false);
+    }
     return 0;
 }
 
