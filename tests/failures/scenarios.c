@@ -128,7 +128,10 @@ static int on_contact(size_t index, reply_result result, reply_sequence_contact 
     if (result == REPLY_OK) {
         check_contact(contact, (int64_t)index + 1);
     } else {
-        assert_true(result == REPLY_ERROR_NO_MEMORY || scenario_is_expected_error(error));
+        if (result != REPLY_ERROR_NO_MEMORY && !scenario_is_expected_error(error)) {
+            fail_msg("%s, code %d, %d attempts: %s", reply_result_name(result),
+                     (int)error->curl_code, (int)error->attempts, error->message);
+        }
         assert_null(contact);
         deliveries->error_count++;
     }
