@@ -130,7 +130,7 @@ static size_t on_header(char *line, size_t size, size_t count, void *context) {
     const size_t length = size * count;
     transfer->header_bytes += length;
     transfer->group->arrival_count++;
-    /* libcurl does not send the request again after the first header line. */
+    /* From the first header line on libcurl chooses no other connection: on_message is done. */
     set_flag(transfer->easy, CURLOPT_VERBOSE, &transfer->is_verbose_set, false);
     if (transfer->header_bytes > MAX_HEADERS) {
         transfer->is_too_large = true;
@@ -197,6 +197,7 @@ bool transfer_is_sent(struct transfer *transfer) {
         size > transfer->lost_size && (sent_after > transfer->lost_after || !transfer->is_proxied);
     if (transfer->is_sent) {
         transfer->sent_port = transfer_local_port(transfer);
+        /* on_message must see if libcurl chooses another connection. */
         set_flag(transfer->easy, CURLOPT_VERBOSE, &transfer->is_verbose_set,
                  compat_hides_local_port());
     }
@@ -241,6 +242,7 @@ static bool is_stale(struct transfer *transfer) {
                                   (connection->is_http1 && !connection_is_quiet(connection)));
 }
 
+/* Decides about a transfer that libcurl is about to send. */
 static enum transfer_hold choose_hold(struct transfer *transfer) {
     if (transfer->group->hold_count > 0 || transfer->is_recalled) {
         return TRANSFER_IS_HELD;
