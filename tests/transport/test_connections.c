@@ -20,6 +20,7 @@
 #include "support/child.h"
 #include "support/nginx.h"
 #include "support/scripted_server.h"
+#include "support/session.h"
 #include "support/timing.h"
 #include "support/wire.h"
 #include "transport/compat.h"
@@ -564,46 +565,25 @@ static void test_limit_stops_resending(void **state) {
     }
 }
 
-/* Waits until slot 0 has a response. */
-static void wait_for_response(struct transport_session *session,
-                              struct transport_response *response) {
-    const int64_t deadline = timing_now_ms() + timing_scale_ms(TIMING_MAX_WAIT_MS);
-    int32_t slot = -1;
-    while (slot < 0 && timing_now_ms() < deadline) {
-        transport_libcurl.wait(session, 100);
-        slot = transport_libcurl.collect(session, response);
-    }
-    assert_int_equal(slot, 0);
-}
-
 /* nginx closes the connection instead of responding, and libcurl connects through the proxy again.
  * Would catch the request being taken for sent as soon as CONNECT has been, and libcurl sending it
  * although it was recalled. */
 static void test_recalled_request_is_not_sent_again(void **state) {
-    static char header[] = "Accept: application/json";
-    static char *headers[] = {header};
     const struct server_step established = SEND("HTTP/1.1 200 Established\r\n\r\n");
     const struct server_step tunnel = TUNNEL(nginx_port(NGINX_HTTP1));
     struct server *proxy = server_start_two_scripts(
         SCRIPT(EXPECT, established, tunnel), SCRIPT(EXPECT, AWAIT_RELEASE, established, tunnel));
-    const struct transport_settings settings = {.base_url.text = "https://api.example.invalid/v4",
-                                                .headers = headers,
-                                                .header_count = 1,
-                                                .ca_file = nginx_path("known.pem"),
-                                                .proxy = server_url(proxy),
-                                                .connect_timeout_ms =
-                                                    timing_scale_ms(TIMING_MAX_WAIT_MS)};
-    struct transport_request request = {
-        .url = "https://api.example.invalid/v4/sequences/29/contacts/1",
-        .max_body_size = 1000,
-        .timeout_ms = timing_scale_ms(TIMING_MAX_WAIT_MS),
-        .deadline_ms = INT64_MAX};
-    struct transport_session *session = transport_libcurl.open(&settings, 1);
+    struct transport_session *session =
+        session_open((struct transport_settings){.base_url.text = "https://api.example.invalid/v4",
+                                                 .ca_file = nginx_path("known.pem"),
+                                                 .proxy = server_url(proxy)},
+                     1);
+    struct transport_request request =
+        session_make_request("https://api.example.invalid/v4/sequences/29/contacts/1");
     struct transport_response response;
     (void)state;
-    assert_non_null(session);
     transport_libcurl.start(session, 0, &request);
-    wait_for_response(session, &response);
+    session_await(session, 0, &response);
     assert_int_equal(response.http_status, 200);
     request.url = "https://api.example.invalid/v4/sequences/29/contacts/444";
     transport_libcurl.start(session, 0, &request);
@@ -613,7 +593,7 @@ static void test_recalled_request_is_not_sent_again(void **state) {
     }
     assert_false(transport_libcurl.recall(session, 0));
     server_release(proxy);
-    wait_for_response(session, &response);
+    session_await(session, 0, &response);
     assert_int_equal(response.failure, REPLY_ERROR_NETWORK);
     assert_int_equal(response.curl_code, CURLE_GOT_NOTHING);
     assert_true(response.is_transient);

@@ -13,6 +13,7 @@
 
 #include "support/check_text.h"
 #include "support/scripted_server.h"
+#include "support/session.h"
 #include "support/timing.h"
 #include "support/wire.h"
 #include "support/check_range.h"
@@ -338,45 +339,21 @@ static void test_wake_ends_next_wait(void **state) {
     transport_libcurl.close(session, false);
 }
 
-/* Waits until a slot has a response. */
-static void wait_for_slot(struct transport_session *session, int32_t slot,
-                          struct transport_response *response) {
-    const int64_t started_ms = timing_now_ms();
-    int32_t finished = transport_libcurl.collect(session, response);
-    while (finished < 0 && timing_now_ms() - started_ms < timing_scale_ms(20000)) {
-        transport_libcurl.wait(session, 100);
-        finished = transport_libcurl.collect(session, response);
-    }
-    assert_int_equal(finished, slot);
-}
-
-/* Opens a session for one server at a time, and describes a request to it. */
-static struct transport_session *open_session(const struct server *server, int32_t slot_count,
-                                              struct transport_request *request) {
-    static char header[] = "Accept: application/json";
-    static char *headers[] = {header};
-    static struct transport_settings settings;
-    settings =
-        (struct transport_settings){.base_url = {.text = server_url(server), .is_loopback = true},
-                                    .headers = headers,
-                                    .header_count = 1,
-                                    .connect_timeout_ms = 10000};
-    *request = (struct transport_request){.url = server_url(server),
-                                          .max_body_size = 1000,
-                                          .timeout_ms = 20000,
-                                          .deadline_ms = INT64_MAX};
-    return transport_libcurl.open(&settings, slot_count);
+static struct transport_session *open_session_of(const struct server *server, int32_t slot_count) {
+    return session_open(
+        (struct transport_settings){.base_url = {.text = server_url(server), .is_loopback = true}},
+        slot_count);
 }
 
 /* Would catch a transfer that is taken for sent because its handle has sent another one. */
 static void test_started_request_is_recalled(void **state) {
     struct server *server = server_start(RESPONSES);
-    struct transport_request request;
-    struct transport_session *session = open_session(server, 1, &request);
+    const struct transport_request request = session_make_request(server_url(server));
+    struct transport_session *session = open_session_of(server, 1);
     struct transport_response response;
     (void)state;
     transport_libcurl.start(session, 0, &request);
-    wait_for_slot(session, 0, &response);
+    session_await(session, 0, &response);
     transport_libcurl.start(session, 0, &request);
     assert_true(transport_libcurl.recall(session, 0));
     assert_int_equal(server_request_count(server), 1);
@@ -390,8 +367,8 @@ static void test_limit_holds_back_unsent_request(void **state) {
     struct server *server =
         server_start_two_scripts(SCRIPT(EXPECT, AWAIT_RELEASE, SEND(limit), MARK, AWAIT_CLOSE),
                                  SCRIPT(EXPECT, RESPOND, AWAIT_CLOSE));
-    struct transport_request request;
-    struct transport_session *session = open_session(server, 2, &request);
+    const struct transport_request request = session_make_request(server_url(server));
+    struct transport_session *session = open_session_of(server, 2);
     struct transport_response response;
     (void)state;
     transport_libcurl.start(session, 0, &request);
@@ -403,10 +380,10 @@ static void test_limit_holds_back_unsent_request(void **state) {
     server_await_marks(server, 1);
     transport_libcurl.start(session, 1, &request);
     transport_libcurl.wait(session, 1000);
-    wait_for_slot(session, 0, &response);
+    session_await(session, 0, &response);
     assert_int_equal(response.http_status, 429);
     assert_int_equal(server_request_count(server), 1);
-    wait_for_slot(session, 1, &response);
+    session_await(session, 1, &response);
     assert_int_equal(response.http_status, 200);
     transport_libcurl.close(session, false);
 }
