@@ -5,7 +5,7 @@
 #
 # COMPILERS names the compilers: gcc (the default), clang or both. SCRIPTS names further scripts of
 # the source, which run afterwards, such as tests/analysers/analyse.sh. That one needs a source with
-# its git repository.
+# its git repository. If INSTALL_ONLY is set, the script ends when the system is installed.
 #
 # The script must run as root. The system stays in BUILD_DIR for the next run; delete its directory
 # to install the newest packages. A sid that cannot be installed is reported, and the script
@@ -80,6 +80,7 @@ if ! install_system; then
     [ "$suite" != trixie ]
     exit
 fi
+[ -z "${INSTALL_ONLY:-}" ] || exit 0
 
 status=0
 for compiler in $compilers; do

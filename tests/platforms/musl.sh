@@ -3,7 +3,7 @@
 # errors in the tests. BUILD_DIR is the build directory.
 #
 # Debian has musl, but no libraries for it. So the script builds them from Debian's source packages,
-# once: they stay in BUILD_DIR.
+# once: they stay in BUILD_DIR. If INSTALL_ONLY is set, it ends then.
 set -eu
 root=$(CDPATH='' cd -- "$(dirname -- "$0")/../.." && pwd)
 mkdir -p "${BUILD_DIR:-$root/build/musl}"
@@ -106,6 +106,7 @@ if [ ! -f "$prefix/complete" ]; then
     trap - EXIT
     : >"$prefix/complete"
 fi
+[ -z "${INSTALL_ONLY:-}" ] || exit 0
 export PKG_CONFIG_LIBDIR="$prefix/lib/pkgconfig:$prefix/share/pkgconfig"
 env -u REPLY_API_KEY CC=musl-gcc CMAKE_PREFIX_PATH="$prefix" BUILD_DIR="$build/example" \
     sh "$root/examples/run.sh"
