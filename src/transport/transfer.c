@@ -225,6 +225,15 @@ static bool has_moved(struct transfer *transfer) {
            transfer->sent_port > 0 && transfer_local_port(transfer) != transfer->sent_port;
 }
 
+/* Looks once at the connection that a request is about to be sent on: each look costs a system
+ * call, and libcurl takes several steps before it sends. */
+static bool is_connection_quiet(struct transfer *transfer, const struct connection *connection) {
+    if (transfer->quiet_port != connection->local_port && connection_is_quiet(connection)) {
+        transfer->quiet_port = connection->local_port;
+    }
+    return transfer->quiet_port == connection->local_port;
+}
+
 /* Returns true if the transfer is about to be sent on a connection that is retired, or on a reused
  * HTTP/1 connection that was closed or on which something has arrived: those bytes cannot be its
  * response. */
@@ -238,8 +247,9 @@ static bool is_stale(struct transfer *transfer) {
         connect_count == 0
             ? connection_find(transfer->group->connections, transfer_local_port(transfer))
             : NULL;
-    return connection != NULL && (connection->state != CONNECTION_GOOD ||
-                                  (connection->is_http1 && !connection_is_quiet(connection)));
+    return connection != NULL &&
+           (connection->state != CONNECTION_GOOD ||
+            (connection->is_http1 && !is_connection_quiet(transfer, connection)));
 }
 
 /* Decides about a transfer that libcurl is about to send. */
@@ -461,6 +471,7 @@ CURLcode transfer_set_connection(struct transfer *transfer, bool can_wait, bool 
     transfer->can_wait = can_wait;
     transfer->hold = TRANSFER_GOES_ON;
     transfer->local_port = 0;
+    transfer->quiet_port = 0;
     transfer->error_text[0] = '\0';
     SET_FLAG(CURLOPT_FORBID_REUSE, is_forbid_set, false);
     SET_FLAG(CURLOPT_PIPEWAIT, is_pipewait_set, can_wait);

@@ -72,6 +72,7 @@ struct transfer {
     int64_t connect_started_ms;
     uint64_t arrival_count; /* the group's when the transfer started */
     long local_port;        /* of its connection, as it was last seen; transfer_local_port looks */
+    long quiet_port;        /* of its connection if that had no unread bytes; otherwise 0 */
     CURLcode start_failure; /* CURLE_OK: libcurl has accepted the transfer */
     char error_text[CURL_ERROR_SIZE];
     size_t max_body_size;

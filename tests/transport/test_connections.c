@@ -390,13 +390,27 @@ static void test_late_bytes_in_call_are_ignored(void **state) {
 }
 
 static bool is_unread_reported;
+static int look_count;
 
 bool __real_connection_is_quiet(const struct connection *connection);
 bool __wrap_connection_is_quiet(const struct connection *connection);
 
 /* Whatever nginx would send, such as a PING: it sends nothing on an idle connection. */
 bool __wrap_connection_is_quiet(const struct connection *connection) {
+    look_count++;
     return !is_unread_reported && __real_connection_is_quiet(connection);
+}
+
+/* Would catch a system call after each step that libcurl takes before it sends a request. */
+static void test_reused_connection_is_looked_at_once(void **state) {
+    reply_client *client = wire_create_client_of(RESPONSES);
+    (void)state;
+    assert_int_equal(wire_fetch_one(client, NULL), REPLY_OK);
+    for (int request = 1; request <= 3; request++) {
+        look_count = 0;
+        assert_int_equal(wire_fetch_one(client, NULL), REPLY_OK);
+        assert_int_equal(look_count, compat_trusts_idle_connections() ? 1 : 0);
+    }
 }
 
 /* A server may send at any time over HTTP/2. Would catch a connection that is given up for it. */
@@ -914,6 +928,7 @@ int main(void) {
         WIRE_TEST(test_late_bytes_are_never_response),
         WIRE_TEST(test_late_bytes_in_call_are_ignored),
         WIRE_TEST(test_unread_bytes_spare_http2_connection),
+        WIRE_TEST(test_reused_connection_is_looked_at_once),
         WIRE_TEST(test_failed_removal_costs_one_attempt),
         WIRE_TEST(test_limit_stops_sending),
         WIRE_TEST(test_limit_stops_resending),
