@@ -218,7 +218,7 @@ static bool take_back(struct transport_session *session, struct transfer *transf
 
 static bool recall(struct transport_session *session, int32_t slot) {
     struct transfer *transfer = &session->transfers[slot];
-    if (transfer_is_sent(transfer) || transfer->lost_size > 0) {
+    if (transfer_is_sent(transfer) || transfer->was_sent) {
         transfer->is_recalled = true;
         return false;
     }
@@ -287,7 +287,7 @@ static int32_t give_up(struct transport_session *session, int32_t slot,
 
 /* Returns true if a request must not be sent again, which libcurl was about to do. */
 static bool is_lost(const struct transfer *transfer) {
-    return transfer->hold == TRANSFER_IS_HELD && transfer->lost_size > 0;
+    return transfer->hold == TRANSFER_IS_HELD && transfer->was_sent;
 }
 
 /* Returns true if libcurl has ended a transfer that goes on: one that must not be sent now, must

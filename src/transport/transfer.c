@@ -215,18 +215,21 @@ void transfer_start_connecting(struct transfer *transfer, int64_t now_ms) {
 static void begin_resending(struct transfer *transfer) {
     curl_easy_getinfo(transfer->easy, CURLINFO_REQUEST_SIZE, &transfer->lost_size);
     curl_easy_getinfo(transfer->easy, CURLINFO_PRETRANSFER_TIME_T, &transfer->lost_after);
+    transfer->was_sent = true;
     transfer->is_sent = false;
+    transfer->error_text[0] = '\0'; /* about the lost connection */
     transfer_start_connecting(transfer, clock_now_ms());
 }
 
-/* Returns true if libcurl is about to send the request again on another existing connection. */
+/* Returns true if libcurl is about to send the request again on another existing connection, of
+ * which there is none if the session has opened only one. */
 static bool has_moved(struct transfer *transfer) {
     return transfer->group->open_count > 1 && transfer->is_sent && transfer->header_bytes == 0 &&
            transfer->sent_port > 0 && transfer_local_port(transfer) != transfer->sent_port;
 }
 
-/* Looks once at the connection that a request is about to be sent on: each look costs a system
- * call, and libcurl takes several steps before it sends. */
+/* Looks once at the connection that a request is about to be sent on: a look costs a system call.
+ * libcurl takes several steps before it sends, but all in one call. */
 static bool is_connection_quiet(struct transfer *transfer, const struct connection *connection) {
     if (transfer->quiet_port != connection->local_port && connection_is_quiet(connection)) {
         transfer->quiet_port = connection->local_port;
@@ -238,18 +241,11 @@ static bool is_connection_quiet(struct transfer *transfer, const struct connecti
  * HTTP/1 connection that was closed or on which something has arrived: those bytes cannot be its
  * response. */
 static bool is_stale(struct transfer *transfer) {
-    long connect_count = 0;
-    if (!compat_trusts_idle_connections()) {
-        return false;
-    }
-    curl_easy_getinfo(transfer->easy, CURLINFO_NUM_CONNECTS, &connect_count);
     const struct connection *connection =
-        connect_count == 0
-            ? connection_find(transfer->group->connections, transfer_local_port(transfer))
-            : NULL;
-    return connection != NULL &&
-           (connection->state != CONNECTION_GOOD ||
-            (connection->is_http1 && !is_connection_quiet(transfer, connection)));
+        connection_find(transfer->group->connections, transfer_local_port(transfer));
+    return connection != NULL && (connection->state != CONNECTION_GOOD ||
+                                  (compat_trusts_idle_connections() && connection->is_http1 &&
+                                   !is_connection_quiet(transfer, connection)));
 }
 
 /* Decides about a transfer that libcurl is about to send. */
@@ -315,7 +311,8 @@ static int on_message(CURL *unused_1, curl_infotype unused_2, char *unused_3, si
     (void)unused_2;
     (void)unused_3;
     (void)unused_4;
-    if (transfer_local_port(transfer) > 0 && !transfer->is_sent) {
+    const long local_port = transfer_local_port(transfer); /* keeps it, too */
+    if (local_port > 0 && !transfer->is_sent) {
         set_flag(transfer->easy, CURLOPT_VERBOSE, &transfer->is_verbose_set, false);
     }
     return 0;
@@ -490,6 +487,7 @@ void transfer_extend_connect(struct transfer *transfer) {
 void transfer_reset(struct transfer *transfer, const struct transport_request *request) {
     forget_headers(transfer);
     transfer->is_sent = false;
+    transfer->was_sent = false;
     transfer->is_recalled = false;
     transfer->hold = TRANSFER_GOES_ON;
     transfer->holds_others = false;
@@ -516,6 +514,9 @@ bool transfer_is_waiting(struct transfer *transfer) {
 }
 
 int64_t transfer_left_ms(struct transfer *transfer, int64_t now_ms) {
+    if (transfer->hold == TRANSFER_IS_HELD && transfer->start_failure == CURLE_OK) {
+        return INT64_MAX; /* the transfer that holds it has the same deadline */
+    }
     const int64_t left_ms = timer_left_ms(&transfer->timer, now_ms);
     if (transfer->start_failure != CURLE_OK || transfer_is_sent(transfer) ||
         transfer_is_waiting(transfer)) {

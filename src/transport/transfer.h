@@ -46,7 +46,7 @@ struct transfer_group {
 enum transfer_hold {
     TRANSFER_GOES_ON,
     TRANSFER_IS_HELD, /* nothing may be sent at present */
-    TRANSFER_IS_STALE /* its connection has unread bytes, which are not its response */
+    TRANSFER_IS_STALE /* its connection is retired, was closed or has unread bytes */
 };
 
 struct transfer {
@@ -61,10 +61,12 @@ struct transfer {
     bool has_connection; /* at present */
     bool is_sent;        /* as far as was seen; transfer_is_sent looks */
     long sent_port;      /* the local port of the connection that it was sent on; 0: not known */
-    /* Of a request that libcurl sends again by itself; otherwise 0. */
-    long lost_size;        /* bytes that were sent before */
-    curl_off_t lost_after; /* when it was sent last, from the transfer's start, in microseconds */
-    bool is_recalled;      /* libcurl must not send it again */
+    bool was_sent;       /* on a connection that was lost: libcurl sends it again by itself */
+    bool is_recalled;    /* libcurl must not send it again */
+    /* What libcurl reports of the lost connection: the size of what was sent, and the time of the
+     * sending, which grows with each. */
+    long lost_size;
+    curl_off_t lost_after;
     bool holds_others;
     enum transfer_hold hold;
     struct timer timer;
@@ -72,7 +74,7 @@ struct transfer {
     int64_t connect_started_ms;
     uint64_t arrival_count; /* the group's when the transfer started */
     long local_port;        /* of its connection, as it was last seen; transfer_local_port looks */
-    long quiet_port;        /* of its connection if that had no unread bytes; otherwise 0 */
+    long quiet_port;        /* of the connection that had no unread bytes; 0: none yet */
     CURLcode start_failure; /* CURLE_OK: libcurl has accepted the transfer */
     char error_text[CURL_ERROR_SIZE];
     size_t max_body_size;

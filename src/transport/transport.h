@@ -90,8 +90,8 @@ struct transport {
     int32_t (*collect)(struct transport_session *session, struct transport_response *response);
 
     /* Takes back a transfer whose request has not been sent, and frees its slot. Returns false if
-     * the request has been sent, perhaps in part. It is not sent again, then, if its connection is
-     * closed without a response: the transfer ends with NETWORK. */
+     * the request has been sent, perhaps in part. Such a request is not sent again if its
+     * connection is closed without a response: the transfer ends with NETWORK. */
     bool (*recall)(struct transport_session *session, int32_t slot);
 
     /* Ends the transfer in a slot, and frees the slot. */

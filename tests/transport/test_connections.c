@@ -615,6 +615,73 @@ static void test_recalled_request_is_not_sent_again(void **state) {
     transport_libcurl.close(session, false);
 }
 
+/* libcurl sends the request again by itself, on another connection, which has unread bytes, so that
+ * it is put aside. Would catch it being taken for a request that was never sent. Some versions of
+ * libcurl do not choose such a connection. */
+static void test_sent_request_is_not_taken_back(void **state) {
+    (void)state;
+    if (!compat_trusts_idle_connections()) {
+        return;
+    }
+    struct server *server = server_start(SCRIPT(EXPECT, RESPOND, EXPECT, AWAIT_RELEASE, CLOSE));
+    char url[128];
+    snprintf(url, sizeof url, "%s/sequences/30/contacts/1", server_url(server));
+    struct transport_session *session = session_open(
+        (struct transport_settings){.base_url = {.text = "http://127.0.0.1", .is_loopback = true}},
+        2);
+    const struct transport_request request = session_make_request(url);
+    struct transport_response response;
+    for (int32_t slot = 0; slot < 2; slot++) {
+        transport_libcurl.start(session, slot, &request);
+    }
+    for (int finished = 0; finished < 2;) {
+        transport_libcurl.wait(session, 100);
+        finished += transport_libcurl.collect(session, &response) >= 0 ? 1 : 0;
+    }
+    transport_libcurl.start(session, 0, &request);
+    while (server_request_count(server) < 3) {
+        transport_libcurl.wait(session, 10);
+        assert_int_equal(transport_libcurl.collect(session, &response), -1);
+    }
+    look_count = 0;
+    is_unread_reported = true;
+    server_release(server);
+    while (look_count == 0) {
+        transport_libcurl.wait(session, 10);
+        assert_int_equal(transport_libcurl.collect(session, &response), -1);
+    }
+    is_unread_reported = false;
+    assert_false(transport_libcurl.recall(session, 0));
+    session_await(session, 0, &response);
+    assert_int_equal(response.failure, REPLY_ERROR_NETWORK);
+    assert_int_equal(response.curl_code, CURLE_GOT_NOTHING);
+    assert_int_equal(server_request_count(server), 3);
+    transport_libcurl.close(session, false);
+}
+
+/* The 429's body never arrives, and the third request is held back until the deadline. Would catch
+ * an attempt being logged that was never made. */
+static void test_held_request_is_no_attempt(void **state) {
+    static const char limit_headers[] =
+        "HTTP/1.1 429 Slow\r\nRetry-After: 100\r\nContent-Length: 10\r\n\r\n";
+    struct server *server =
+        server_start_two_scripts(SCRIPT(EXPECT, SEND_TEXT(limit_headers), AWAIT_CLOSE),
+                                 SCRIPT(EXPECT, SEND_SLOWLY("HTTP/1.1 404 ", 10),
+                                        SEND("No\r\nContent-Length: 0\r\n\r\n"), AWAIT_CLOSE));
+    reply_client *client = wire_create_client(server_url(server));
+    (void)state;
+    reply_client_set_max_concurrency(client, 2, NULL);
+    reply_client_set_timeout_ms(client, timing_scale_ms(1000), NULL);
+    const struct wire_summary summary = wire_fetch_many(client, 31, 3);
+    assert_int_equal(summary.result, REPLY_ERROR_TIMEOUT);
+    assert_true(summary.is_each_delivered_once);
+    assert_int_equal(summary.error_counts[REPLY_ERROR_NOT_FOUND], 1);
+    assert_int_equal(summary.error_counts[REPLY_ERROR_RATE_LIMITED], 1);
+    assert_int_equal(summary.error_counts[REPLY_ERROR_TIMEOUT], 1);
+    assert_int_equal(wire_count_log("attempt "), 2);
+    assert_int_equal(server_request_count(server), 2);
+}
+
 /* The third request is held back while the 429's body arrives, for longer than the connect timeout.
  * Would catch it being sent before the end of the 429, and that time counting for the request. It
  * may go to either connection. */
@@ -933,6 +1000,8 @@ int main(void) {
         WIRE_TEST(test_limit_stops_sending),
         WIRE_TEST(test_limit_stops_resending),
         WIRE_TEST(test_recalled_request_is_not_sent_again),
+        WIRE_TEST(test_sent_request_is_not_taken_back),
+        WIRE_TEST(test_held_request_is_no_attempt),
         WIRE_TEST(test_held_request_does_not_time_out),
         WIRE_TEST(test_callback_time_spares_connect_timeout),
         WIRE_TEST(test_connect_timeout_is_reached),

@@ -512,7 +512,8 @@ static void test_waiting_transfers_connect_concurrently(void **state) {
     assert_int_equal(server_connection_count(server), CONTACTS);
 }
 
-/* Would catch an idle connection, closed by the server, that costs an attempt. */
+/* Would catch an idle connection, closed by the server, that costs an attempt, and the new one
+ * being used for one request only. */
 static void test_closed_idle_connection_is_replaced(void **state) {
     static const struct {
         struct server_step first[5]; /* script of the connection that closes */
@@ -534,6 +535,7 @@ static void test_closed_idle_connection_is_replaced(void **state) {
         }
         assert_int_equal(wire_fetch_ids(client, 100, 7, &error), REPLY_OK);
         assert_int_equal(error.attempts, 1);
+        assert_int_equal(wire_fetch_one(client, NULL), REPLY_OK);
         assert_int_equal(server_connection_count(server), 2);
     }
 }
