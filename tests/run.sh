@@ -12,4 +12,5 @@ install_packages cmake gcc libc6-dev make pkg-config libcurl4-openssl-dev libcjs
 cmake -S "$root" -B "$build" "$@"
 cmake --build "$build" -j "$(getconf _NPROCESSORS_ONLN)"
 cd "$build"
-ctest --output-on-failure -j "$(getconf _NPROCESSORS_ONLN)"
+# One more than there are processors, because many tests wait most of the time.
+ctest --output-on-failure -j "$(($(getconf _NPROCESSORS_ONLN) + 1))"

@@ -115,4 +115,4 @@ cmake -S "$root" -B "$build/tests" -DCMAKE_C_COMPILER=musl-gcc -DCMAKE_C_FLAGS="
     -DCMAKE_FIND_ROOT_PATH_MODE_PACKAGE=ONLY
 cmake --build "$build/tests" -j "$processors"
 cd "$build/tests"
-ctest --output-on-failure -j "$processors" --exclude-regex "$excluded"
+ctest --output-on-failure -j "$((processors + 1))" --exclude-regex "$excluded"
