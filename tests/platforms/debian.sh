@@ -5,7 +5,7 @@
 #
 # COMPILERS names the compilers: gcc (the default), clang or both. SCRIPTS names further scripts of
 # the source, which run afterwards, such as tests/analysers/analyse.sh. That one needs a source with
-# its git repository. If INSTALL_ONLY is set, the script ends when the system is installed.
+# its git repository.
 #
 # The script must run as root. The system stays in BUILD_DIR for the next run; delete its directory
 # to install the newest packages. A sid that cannot be installed is reported, and the script
@@ -18,7 +18,7 @@ builds=${BUILD_DIR:-$here/build}
 compilers=${COMPILERS:-gcc}
 . "$here/examples/install_packages.sh"
 . "$here/tests/support/warnings.sh"
-install_packages debootstrap util-linux
+install_packages mmdebstrap util-linux
 mkdir -p "$builds/debian-$suite"
 directory=$(cd "$builds/debian-$suite" && pwd)
 
@@ -53,8 +53,9 @@ mirror_settings() {
 install_base() {
     rm -rf "$directory/root"
     echo "Installing Debian $suite" >&2
-    debootstrap --variant=minbase "$suite" "$directory/root" >"$directory/install.log" 2>&1 &&
-        mirror_settings >"$directory/root/etc/apt/apt.conf.d/90mirror" &&
+    mirror_settings >"$directory/mirror"
+    mmdebstrap --variant=minbase --include="$(packages | tr -s ' \n' ,)" \
+        --aptopt="$directory/mirror" "$suite" "$directory/root" >"$directory/install.log" 2>&1 &&
         : >"$directory/installed"
 }
 
@@ -80,7 +81,6 @@ if ! install_system; then
     [ "$suite" != trixie ]
     exit
 fi
-[ -z "${INSTALL_ONLY:-}" ] || exit 0
 
 status=0
 for compiler in $compilers; do
