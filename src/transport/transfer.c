@@ -230,7 +230,7 @@ static bool has_moved(struct transfer *transfer) {
 
 /* Looks once at the connection that a request is about to be sent on: a look costs a system call.
  * libcurl takes several steps before it sends, but all in one call. */
-static bool is_connection_quiet(struct transfer *transfer, const struct connection *connection) {
+static bool has_quiet_connection(struct transfer *transfer, const struct connection *connection) {
     if (transfer->quiet_port != connection->local_port && connection_is_quiet(connection)) {
         transfer->quiet_port = connection->local_port;
     }
@@ -245,7 +245,7 @@ static bool is_stale(struct transfer *transfer) {
         connection_find(transfer->group->connections, transfer_local_port(transfer));
     return connection != NULL && (connection->state != CONNECTION_GOOD ||
                                   (compat_trusts_idle_connections() && connection->is_http1 &&
-                                   !is_connection_quiet(transfer, connection)));
+                                   !has_quiet_connection(transfer, connection)));
 }
 
 /* Decides about a transfer that libcurl is about to send. */
@@ -311,7 +311,7 @@ static int on_message(CURL *unused_1, curl_infotype unused_2, char *unused_3, si
     (void)unused_2;
     (void)unused_3;
     (void)unused_4;
-    const long local_port = transfer_local_port(transfer); /* keeps it, too */
+    const long local_port = transfer_local_port(transfer); /* remembers it, too */
     if (local_port > 0 && !transfer->is_sent) {
         set_flag(transfer->easy, CURLOPT_VERBOSE, &transfer->is_verbose_set, false);
     }

@@ -309,8 +309,8 @@ static reply_client *create_client_of(struct server *server, int32_t retries) {
 }
 
 /* The timeout is long if the attempts end without it, because a loaded machine can be slow. */
-static reply_client *create_client_for(const struct fault *fault, struct server *server,
-                                       bool is_https) {
+static reply_client *create_fault_client(const struct fault *fault, struct server *server,
+                                         bool is_https) {
     reply_client *client = is_https ? create_https_client(server, 1) : create_client_of(server, 1);
     if (!fault->outcome.times_out) {
         assert_int_equal(
@@ -326,7 +326,7 @@ static void check_fault(const struct fault *fault, bool is_https) {
     int connections = 0;
     for (int run = 0; run < 4; run++) {
         struct server *server = server_start(fault->steps);
-        observed = observe(create_client_for(fault, server, is_https));
+        observed = observe(create_fault_client(fault, server, is_https));
         connections = server_connection_count(server);
         wire_tear_down(NULL);
         if (is_expected(&observed, &fault->outcome) && is_in_time(&observed, &fault->outcome, 0)) {
