@@ -224,7 +224,7 @@ CURLcode compat_configure(CURL *easy, size_t request_size, bool is_https) {
 
 void compat_configure_multi(CURLM *multi) {
     if (!is_between(0, 0x081400)) {
-        /* NOLINTNEXTLINE(clang-analyzer-optin.core.EnumCastOutOfRange): not in old headers */
+        /* NOLINTNEXTLINE(clang-analyzer-optin.core.EnumCastOutOfRange): old headers lack it */
         curl_multi_setopt(multi, (CURLMoption)OPTION_MULTI_QUICK_EXIT, 1L);
     }
 }
