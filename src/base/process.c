@@ -49,15 +49,15 @@ unsigned process_fork_count(void) {
 
 enum { MIN_FREE_DESCRIPTORS = 4 };
 
-static int open_descriptor(void) {
-    return socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-}
-
 bool process_has_free_descriptors(void) {
-    int opened[MIN_FREE_DESCRIPTORS] = {open_descriptor()};
+    int opened[MIN_FREE_DESCRIPTORS];
     int count = 0;
-    while (opened[count] >= 0 && ++count < MIN_FREE_DESCRIPTORS) {
-        opened[count] = open_descriptor();
+    while (count < MIN_FREE_DESCRIPTORS) {
+        opened[count] = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        if (opened[count] < 0) {
+            break;
+        }
+        count++;
     }
     const bool is_exhausted = count < MIN_FREE_DESCRIPTORS && (errno == EMFILE || errno == ENFILE);
     while (count > 0) {
