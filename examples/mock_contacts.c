@@ -137,7 +137,7 @@ void mock_contacts_write_one(FILE *body, int64_t sequence_id, int64_t contact_id
 
 /* ---- Lists ---- */
 
-static int64_t count_contacts(int64_t sequence_id) {
+static uint64_t count_contacts(int64_t sequence_id) {
     switch (sequence_id) {
     case SAMPLE_SEQUENCE:
     case RATE_LIMITED_SEQUENCE:
@@ -154,22 +154,22 @@ static int64_t count_contacts(int64_t sequence_id) {
 }
 
 /* One in fifty has opted out. */
-static void write_long_item(FILE *body, int64_t sequence_id, int64_t index) {
+static void write_long_item(FILE *body, int64_t sequence_id, uint64_t index) {
     static const char *const names[] = {"Ann", "Bob", "Carol", "Dave", "Eve", "Frank", "Grace"};
     static const char *const statuses[] = {"Active", "Active", "Active", "Finished", "Paused"};
     char rest[512];
-    const char *name = names[(size_t)index % COUNT(names)];
+    const char *name = names[index % COUNT(names)];
     snprintf(rest, sizeof rest,
-             CONTACT("\"contact%04" PRId64 "@example.com\"", "\"%s\"", "\"Example-%04" PRId64 "\"",
-                     "null", "null", "\"%s\"", "\"None\"", "%" PRId64,
+             CONTACT("\"contact%04" PRIu64 "@example.com\"", "\"%s\"", "\"Example-%04" PRIu64 "\"",
+                     "null", "null", "\"%s\"", "\"None\"", "%" PRIu64,
                      "\"2024-03-09T09:00:00+00:00\"", "%s"),
-             index + 1, name, index + 1, statuses[(size_t)index % COUNT(statuses)], index % 7 + 1,
+             index + 1, name, index + 1, statuses[index % COUNT(statuses)], index % 7 + 1,
              index % 50 == 49 ? "true" : "false");
-    write_contact(body, sequence_id, FIRST_LONG_ID + index, rest);
+    write_contact(body, sequence_id, FIRST_LONG_ID + (int64_t)index, rest);
 }
 
 /* The last hostile contact is of another sequence. */
-static void write_item(FILE *body, int64_t sequence_id, int64_t index) {
+static void write_item(FILE *body, int64_t sequence_id, uint64_t index) {
     if (sequence_id == HOSTILE_SEQUENCE) {
         const struct mock_contact *contact = &hostile_contacts[index];
         const int64_t shown_id = index + 1 < count_contacts(sequence_id) ? sequence_id : 1;
@@ -182,13 +182,14 @@ static void write_item(FILE *body, int64_t sequence_id, int64_t index) {
     }
 }
 
-void mock_contacts_write_page(FILE *body, int64_t sequence_id, int64_t top, int64_t skip) {
-    const int64_t count = count_contacts(sequence_id);
-    const bool has_more = count - skip > top;
-    const int64_t end = has_more ? skip + top : count;
+void mock_contacts_write_page(FILE *body, int64_t sequence_id, uint64_t top, uint64_t skip) {
+    const uint64_t count = count_contacts(sequence_id);
+    const uint64_t start = skip < count ? skip : count;
+    const bool has_more = count - start > top;
+    const uint64_t end = has_more ? start + top : count;
     fputs("{\"items\": [", body);
-    for (int64_t i = skip; i < end; i++) {
-        fputs(i > skip ? ",\n" : "", body);
+    for (uint64_t i = start; i < end; i++) {
+        fputs(i > start ? ",\n" : "", body);
         write_item(body, sequence_id, i);
     }
     fprintf(body, "], \"hasMore\": %s}", has_more ? "true" : "false");

@@ -20,6 +20,6 @@ enum {
 void mock_contacts_write_one(FILE *body, int64_t sequence_id, int64_t contact_id);
 
 /* Writes the page of a sequence with at most top contacts after skip others. */
-void mock_contacts_write_page(FILE *body, int64_t sequence_id, int64_t top, int64_t skip);
+void mock_contacts_write_page(FILE *body, int64_t sequence_id, uint64_t top, uint64_t skip);
 
 #endif

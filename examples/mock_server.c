@@ -60,7 +60,7 @@ static void write_contact(FILE *response, int64_t sequence_id, int64_t contact_i
     free(text);
 }
 
-static void write_page(FILE *response, int64_t sequence_id, int64_t top, int64_t skip) {
+static void write_page(FILE *response, int64_t sequence_id, uint64_t top, uint64_t skip) {
     char *text = NULL;
     size_t length = 0;
     FILE *body = open_text(&text, &length);
@@ -86,16 +86,19 @@ static bool skip_prefix(const char **text, const char *prefix) {
     return true;
 }
 
-static bool skip_number(const char **text, int64_t *number) {
+static bool skip_number(const char **text, uint64_t *number) {
     char *end = NULL;
     const bool is_number = **text >= '0' && **text <= '9';
-    *number = strtoll(*text, &end, 10);
+    *number = strtoull(*text, &end, 10);
     *text = end;
     return is_number;
 }
 
 static bool skip_id(const char **text, int64_t *id) {
-    return skip_number(text, id) && *id > 0;
+    uint64_t number = 0;
+    const bool is_id = skip_number(text, &number) && number >= 1 && number <= INT64_MAX;
+    *id = (int64_t)number;
+    return is_id;
 }
 
 /* Returns the rest of the request from the header's value on, or "" if the header is missing. name
@@ -118,19 +121,15 @@ static bool has_api_key(const char *headers) {
 }
 
 /* Reads "?top=N&skip=N". Returns false if the query is another one. */
-static bool skip_query(const char **text, int64_t *top, int64_t *skip) {
+static bool skip_query(const char **text, uint64_t *top, uint64_t *skip) {
+    bool is_valid = true;
     *top = DEFAULT_PAGE_SIZE;
     *skip = 0;
-    while (skip_prefix(text, "?") || skip_prefix(text, "&")) {
-        if (skip_prefix(text, "top=")) {
-            skip_number(text, top);
-        } else if (skip_prefix(text, "skip=")) {
-            skip_number(text, skip);
-        } else {
-            return false;
-        }
+    while (is_valid && (skip_prefix(text, "?") || skip_prefix(text, "&"))) {
+        is_valid = (skip_prefix(text, "top=") && skip_number(text, top)) ||
+                   (skip_prefix(text, "skip=") && skip_number(text, skip));
     }
-    return *top >= 1 && *top <= MAX_PAGE_SIZE;
+    return is_valid && *top >= 1 && *top <= MAX_PAGE_SIZE;
 }
 
 static void respond_with_contact(FILE *response, int64_t sequence_id, int64_t contact_id) {
@@ -148,7 +147,7 @@ static void respond_with_contact(FILE *response, int64_t sequence_id, int64_t co
 }
 
 /* Pages of the long sequence take time, so that the progress can be seen. */
-static void respond_with_page(FILE *response, int64_t sequence_id, int64_t top, int64_t skip) {
+static void respond_with_page(FILE *response, int64_t sequence_id, uint64_t top, uint64_t skip) {
     static const struct timespec page_time = {.tv_nsec = 300000000};
     static atomic_flag has_limited = ATOMIC_FLAG_INIT;
     if (sequence_id == LONG_SEQUENCE) {
@@ -174,8 +173,8 @@ static void respond(const char *headers, FILE *response) {
     const char *rest = headers;
     int64_t sequence_id = 0;
     int64_t contact_id = 0;
-    int64_t top = 0;
-    int64_t skip = 0;
+    uint64_t top = 0;
+    uint64_t skip = 0;
     const bool is_list = skip_prefix(&rest, "GET /v4/sequences/") && skip_id(&rest, &sequence_id) &&
                          skip_prefix(&rest, "/contacts");
     const bool is_contact = is_list && skip_prefix(&rest, "/");
