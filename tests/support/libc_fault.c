@@ -22,28 +22,33 @@ static struct {
     pthread_mutex_t lock;
     pthread_cond_t changed;
     pthread_once_t once;
+    int64_t delay_ms;
     bool has_ended;
     int waiting_count;
     int started_count;
 } lookups = {.lock = PTHREAD_MUTEX_INITIALIZER, .once = PTHREAD_ONCE_INIT};
 
+/* Asking libcurl for its version writes to memory that all threads share. */
 static void init_lookups(void) {
+    const bool is_waited_for = curl_version_info(CURLVERSION_NOW)->version_num < 0x075700;
+    lookups.delay_ms = is_waited_for ? timing_scale_ms(1000) : 0;
     timing_init_condition(&lookups.changed);
 }
 
 int64_t libc_fault_lookup_delay_ms(void) {
-    return curl_version_info(CURLVERSION_NOW)->version_num < 0x075700 ? timing_scale_ms(1000) : 0;
+    pthread_once(&lookups.once, init_lookups);
+    return lookups.delay_ms;
 }
 
-static void wait_for_end(void) {
-    pthread_once(&lookups.once, init_lookups);
+/* From 8.20 on libcurl makes a lookup of IPv6 addresses beside the one that is counted. */
+static void wait_for_end(bool is_counted) {
     const int64_t delay_ms = libc_fault_lookup_delay_ms();
     const struct timespec deadline =
         delay_ms > 0 ? timing_deadline(delay_ms) : timing_wait_deadline();
     int result = 0;
     pthread_mutex_lock(&lookups.lock);
     lookups.waiting_count++;
-    lookups.started_count++;
+    lookups.started_count += is_counted ? 1 : 0;
     pthread_cond_broadcast(&lookups.changed);
     while (!lookups.has_ended && result == 0) {
         result = pthread_cond_timedwait(&lookups.changed, &lookups.lock, &deadline);
@@ -60,7 +65,7 @@ int getaddrinfo(const char *node, const char *service, const struct addrinfo *hi
         *(void **)&real = dlsym(RTLD_NEXT, "getaddrinfo");
         return real != NULL ? real(node, service, hints, result) : EAI_FAIL;
     }
-    wait_for_end();
+    wait_for_end(hints->ai_family != AF_INET6);
     return EAI_AGAIN;
 }
 
@@ -113,13 +118,11 @@ static bool is_socket(int target) {
 
 /* Before libcurl 7.87 OpenSSL sends in this way. */
 ssize_t write(int target, const void *bytes, size_t length) {
-    static ssize_t (*real)(int, const void *, size_t);
+    ssize_t (*real)(int, const void *, size_t) = NULL;
     if (sends_until_failure > 0 && is_socket(target) && fails(length)) {
         return -1;
     }
-    if (real == NULL) {
-        *(void **)&real = dlsym(RTLD_NEXT, "write");
-    }
+    *(void **)&real = dlsym(RTLD_NEXT, "write");
     return real(target, bytes, length);
 }
 

@@ -14,7 +14,8 @@
  * which does not wait for lookups. */
 int64_t libc_fault_lookup_delay_ms(void);
 
-/* Waits until this many lookups of that host have started since the last libc_fault_end. */
+/* Waits until this many transfers have started to look up that host since the last
+ * libc_fault_end. */
 void libc_fault_await_lookups(int count);
 
 /* Lets one send of the calling thread fail with ECONNRESET: the next one if number is 1, the one
