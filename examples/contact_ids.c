@@ -25,16 +25,21 @@ static int add_contact_id(struct contact_ids *contact_ids, int64_t contact_id) {
     return EXIT_SUCCESS;
 }
 
+static bool is_white_space(char c) {
+    return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
 /* Removes white space, including the newline, from both ends of a line. */
 static char *trim(char *line) {
-    static const char white_space[] = " \t\r\n";
-    char *first = line + strspn(line, white_space);
-    size_t length = strlen(first);
-    while (length > 0 && strchr(white_space, first[length - 1]) != NULL) {
-        length--;
+    while (is_white_space(*line)) {
+        line++;
     }
-    first[length] = '\0';
-    return first;
+    char *end = line + strlen(line);
+    while (end > line && is_white_space(end[-1])) {
+        end--;
+    }
+    *end = '\0';
+    return line;
 }
 
 /* number is that of the line, from 1. Blank lines are skipped. */

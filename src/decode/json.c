@@ -219,7 +219,7 @@ static void close_container(struct scanner *scanner) {
 /* Opens a container, and closes it again if it is empty. */
 static inline bool open_container(struct scanner *scanner, struct json_value *value,
                                   enum json_kind kind, char closer) {
-    if (scanner->depth == JSON_MAX_DEPTH) {
+    if (scanner->depth >= JSON_MAX_DEPTH) {
         return fail(scanner, "nested more than 512 levels deep");
     }
     value->kind = kind;
