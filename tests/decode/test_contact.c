@@ -1781,7 +1781,7 @@ cJSON *__wrap_cJSON_ParseWithLength(const char *text, size_t length) {
 static void *decode_often(void *unused) {
     bool is_correct = true;
     (void)unused;
-    for (int i = 0; i < 2000 && is_correct; i++) {
+    for (int i = 0; i < 100 && is_correct; i++) {
         is_correct = decodes_escaped();
     }
     return is_correct ? &is_done : NULL;
