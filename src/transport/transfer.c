@@ -505,12 +505,8 @@ void transfer_reset(struct transfer *transfer, const struct transport_request *r
 }
 
 bool transfer_is_waiting(struct transfer *transfer) {
-    curl_off_t looked_up_after = 0;
-    if (!transfer->is_added || !transfer->can_wait || transfer_is_sent(transfer)) {
-        return false;
-    }
-    curl_easy_getinfo(transfer->easy, CURLINFO_NAMELOOKUP_TIME_T, &looked_up_after);
-    return looked_up_after == 0;
+    return transfer->is_added && transfer->can_wait && !transfer_is_sent(transfer) &&
+           compat_is_queued(transfer->easy, transfer->has_connection);
 }
 
 int64_t transfer_left_ms(struct transfer *transfer, int64_t now_ms) {

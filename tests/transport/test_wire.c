@@ -418,6 +418,16 @@ static void test_attempt_timeout_ends_lookup(void **state) {
     libc_fault_await_lookups(1);
 }
 
+static void test_connect_timeout_ends_lookup(void **state) {
+    reply_client *client = wire_create_client("https://" LIBC_FAULT_DEAD_HOST "/v4");
+    (void)state;
+    reply_client_set_connect_timeout_ms(client, attempt_timeout_ms(), NULL);
+    reply_client_set_max_retries(client, 1, NULL);
+    expect_late_failure(client, REPLY_ERROR_TIMEOUT, CURLE_OPERATION_TIMEDOUT, true,
+                        libc_fault_lookup_delay_ms());
+    libc_fault_await_lookups(1);
+}
+
 static void test_attempt_timeout_ends_connect(void **state) {
     (void)state;
     expect_failure(create_client(url_of_port(server_open_full_port()), 1), REPLY_ERROR_TIMEOUT,
@@ -719,6 +729,7 @@ int main(void) {
         WIRE_TEST(test_refused_connection_is_network_error),
         WIRE_TEST(test_unknown_host_is_network_error),
         WIRE_TEST(test_attempt_timeout_ends_lookup),
+        WIRE_TEST(test_connect_timeout_ends_lookup),
         WIRE_TEST(test_attempt_timeout_ends_connect),
         WIRE_TEST(test_connect_timeout_ends_connect),
         WIRE_TEST(test_connect_timeout_includes_tls_handshake),
