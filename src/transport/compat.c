@@ -44,10 +44,8 @@
  * before 8.6.0     a header line of over 100 kB is        compat_is_too_large: errno distinguishes
  *                  reported as out of memory              the two
  * from 8.6.0 on    the same is CURLE_TOO_LARGE            compat_is_too_large
- * before 8.6.0     no CURLINFO_QUEUE_TIME_T               compat_is_queued: the progress callback
- *                                                         has not been called
- * from 8.22.0 on   the progress callback is not called    compat_is_queued:
- *                  before the connection is made          CURLINFO_QUEUE_TIME_T
+ * from 8.22.0 on   the progress callback is not called    transfer.c: on_lookup and on_open_socket
+ *                  before the connection is made          note the connection
  * 8.14.0 - 8.14.1  a handle leaks the name of a host that compat_can_reuse_handle: a handle whose
  *                  was not found when it looks up again   transfer had no response is not reused
  */
@@ -71,7 +69,6 @@ enum {
     OPTION_MULTI_QUICK_EXIT = CURLOPTTYPE_LONG + 21,
     CODE_TOO_LARGE = 100,
     URL_BAD_LOGIN = 23, /* CURLUE_BAD_LOGIN */
-    INFO_QUEUE_TIME = CURLINFO_OFF_T + 65,
     /* libcurl allocates a buffer per transfer. From 48 kB on, glibc returned the memory to the
      * system after many transfers, which cost a tenth of the rate. */
     RECEIVE_BUFFER_SIZE = 32 * 1024,
@@ -198,16 +195,6 @@ bool compat_hides_local_port(void) {
 
 bool compat_trusts_idle_connections(void) {
     return is_between(0, 0x080000) || !is_between(0, 0x081600);
-}
-
-bool compat_is_queued(CURL *easy, bool has_connection) {
-    curl_off_t queued_for = 0;
-    if (is_between(0, 0x080600)) {
-        return !has_connection;
-    }
-    /* NOLINTNEXTLINE(clang-analyzer-optin.core.EnumCastOutOfRange): old headers lack it */
-    curl_easy_getinfo(easy, (CURLINFO)INFO_QUEUE_TIME, &queued_for);
-    return queued_for == 0;
 }
 
 bool compat_is_too_large(CURLcode code, bool *is_exact) {

@@ -40,10 +40,6 @@ bool compat_can_reuse_handle(bool has_response);
  */
 bool compat_hides_local_port(void);
 
-/* Returns true if a transfer waits for a connection that another transfer opens. has_connection
- * says that its progress callback has been called. */
-bool compat_is_queued(CURL *easy, bool has_connection);
-
 /* Returns true if libcurl may send on an idle connection that was closed or has unread bytes, which
  * it takes for the response. */
 bool compat_trusts_idle_connections(void);

@@ -328,7 +328,15 @@ static curl_socket_t on_open_socket(void *context, curlsocktype unused,
     const curl_socket_t socket = connection_open(&transfer->group->connections, address);
     transfer->socket_errno = socket == CURL_SOCKET_BAD ? errno : 0;
     transfer->group->open_count++;
+    note_connection(transfer);
     return socket;
+}
+
+static int on_lookup(void *unused_1, void *unused_2, void *context) {
+    (void)unused_1;
+    (void)unused_2;
+    note_connection(context);
+    return 0;
 }
 
 /* ---- Options ---- */
@@ -389,6 +397,8 @@ static CURLcode set_options(CURL *easy, struct transfer *transfer) {
     SET(CURLOPT_NOPROGRESS, 0L);
     SET(CURLOPT_OPENSOCKETFUNCTION, on_open_socket);
     SET(CURLOPT_OPENSOCKETDATA, transfer);
+    SET(CURLOPT_RESOLVER_START_FUNCTION, on_lookup);
+    SET(CURLOPT_RESOLVER_START_DATA, transfer);
     SET(CURLOPT_CLOSESOCKETFUNCTION, connection_close);
     SET(CURLOPT_CLOSESOCKETDATA, &transfer->group->connections);
     if (compat_hides_local_port()) {
@@ -504,9 +514,8 @@ void transfer_reset(struct transfer *transfer, const struct transport_request *r
     transfer->last_errno = 0;
 }
 
-bool transfer_is_waiting(struct transfer *transfer) {
-    return transfer->is_added && transfer->can_wait && !transfer_is_sent(transfer) &&
-           compat_is_queued(transfer->easy, transfer->has_connection);
+bool transfer_is_waiting(const struct transfer *transfer) {
+    return transfer->is_added && transfer->can_wait && !transfer->has_connection;
 }
 
 int64_t transfer_left_ms(struct transfer *transfer, int64_t now_ms) {

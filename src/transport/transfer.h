@@ -58,7 +58,7 @@ struct transfer {
     bool is_added;       /* libcurl has it */
     bool is_proxied;     /* it may use a proxy */
     bool can_wait;       /* it may wait for a connection that another transfer opens */
-    bool has_connection; /* at present */
+    bool has_connection; /* libcurl has chosen one for it, or opens one */
     bool is_sent;        /* as far as was seen; transfer_is_sent looks */
     long sent_port;      /* the local port of the connection that it was sent on; 0: not known */
     bool was_sent;       /* on a connection that was lost: libcurl sends it again by itself */
@@ -108,9 +108,8 @@ void transfer_extend_connect(struct transfer *transfer);
 /* Returns true if the request has been sent, at least in part. */
 bool transfer_is_sent(struct transfer *transfer);
 
-/* Returns true if the transfer neither has a connection of its own nor has been sent on that of
- * another. */
-bool transfer_is_waiting(struct transfer *transfer);
+/* Returns true if the transfer waits for a connection that another transfer opens. */
+bool transfer_is_waiting(const struct transfer *transfer);
 
 /* Returns the time until the transfer's timeout, or its connect timeout if it is connecting. */
 int64_t transfer_left_ms(struct transfer *transfer, int64_t now_ms);

@@ -79,11 +79,15 @@ static const struct trust_case {
     const char *ca; /* NULL for the system's authorities */
     const char *words;
 } trust_cases[] = {
-    {"certificate for another host", NGINX_WRONG_HOST, "known.pem", "TLS connection failed: "},
-    {"expired certificate", NGINX_EXPIRED, "known.pem", "TLS connection failed: "},
-    {"certificate from unknown authority", NGINX_UNTRUSTED, "known.pem", "TLS connection failed: "},
-    {"authority unknown to the system", NGINX_HTTP2, NULL, "TLS connection failed: "},
-    {"CA file of another authority", NGINX_HTTP2, "unknown.pem", "TLS connection failed: "},
+    {"certificate for another host", NGINX_WRONG_HOST, "known.pem",
+     "no alternative certificate subject name"},
+    {"expired certificate", NGINX_EXPIRED, "known.pem", "certificate has expired"},
+    {"certificate from unknown authority", NGINX_UNTRUSTED, "known.pem",
+     "unable to get local issuer certificate"},
+    {"authority unknown to the system", NGINX_HTTP2, NULL,
+     "unable to get local issuer certificate"},
+    {"CA file of another authority", NGINX_HTTP2, "unknown.pem",
+     "unable to get local issuer certificate"},
     {"missing CA file", NGINX_HTTP2, "nothing.pem", "/nothing.pem; check the CA file"},
     {"CA file without certificate", NGINX_HTTP2, "nginx.conf", "TLS connection failed: "},
     {"directory as CA file", NGINX_HTTP2, ".", "TLS connection failed: "},
