@@ -120,14 +120,17 @@ static bool has_api_key(const char *headers) {
     return *key != '\0' && *key != '\r';
 }
 
-/* Reads "?top=N&skip=N". Returns false if the query is another one. */
+/* Reads "?top=N&skip=N". Returns false if the query is invalid. */
 static bool skip_query(const char **text, uint64_t *top, uint64_t *skip) {
     bool is_valid = true;
     *top = DEFAULT_PAGE_SIZE;
     *skip = 0;
-    while (is_valid && (skip_prefix(text, "?") || skip_prefix(text, "&"))) {
-        is_valid = (skip_prefix(text, "top=") && skip_number(text, top)) ||
-                   (skip_prefix(text, "skip=") && skip_number(text, skip));
+    for (const char *separator = "?"; is_valid && skip_prefix(text, separator); separator = "&") {
+        if (skip_prefix(text, "top=")) {
+            is_valid = skip_number(text, top);
+        } else {
+            is_valid = skip_prefix(text, "skip=") && skip_number(text, skip);
+        }
     }
     return is_valid && *top >= 1 && *top <= MAX_PAGE_SIZE;
 }

@@ -6,12 +6,12 @@ program=$1
 server=$1
 . "$(dirname -- "$0")/run_program.sh"
 
-# Requests a page. bash can open a connection.
+# Requests a page with bash, because sh cannot open a connection.
 request_page() { # QUERY
     # The inner shell expands the expressions.
     # shellcheck disable=SC2016
     run_command bash -c 'exec 3<>"/dev/tcp/$0/$1" &&
-        printf "GET /v4/sequences/100/contacts%s HTTP/1.1\r\nX-API-Key: %s\r\n" "$2" key >&3 &&
+        printf "GET /v4/sequences/100/contacts%s HTTP/1.1\r\nX-API-Key: key\r\n" "$2" >&3 &&
         printf "Connection: close\r\n\r\n" >&3 && cat <&3' "$host" "${port%/v4}" "$1"
 }
 
@@ -32,7 +32,7 @@ END
         check "skip $skip: items" has_items 0
     done
     for query in 'top=10&skip=-1' 'top=10&skip=-9223372036854775808' 'top=10&skip=' 'skip=a' \
-        'top=0' 'top=-1' 'top=' 'top=1001' 'skip'; do
+        'top=0' 'top=-1' 'top=' 'top=1001' 'skip' 'top=skip=3&top=10' 'top=5?skip=1'; do
         request_page "?$query"
         check "$query: status" has_status 404
     done
