@@ -40,7 +40,7 @@ int64_t libc_fault_lookup_delay_ms(void) {
     return lookups.delay_ms;
 }
 
-/* From 8.20 on libcurl makes a lookup of IPv6 addresses beside the one that is counted. */
+/* From 8.20 on libcurl makes a lookup of IPv6 addresses in addition to the one that is counted. */
 static void wait_for_end(bool is_counted) {
     const int64_t delay_ms = libc_fault_lookup_delay_ms();
     const struct timespec deadline =
