@@ -55,6 +55,7 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <pthread.h>
+#include <time.h>
 
 #include "base/error.h"
 #include "base/process.h"
@@ -146,14 +147,24 @@ void compat_block_sigpipe(struct compat_signals *signals) {
     }
 }
 
+/* Another thread may consume a signal that is pending for the process, so that waiting for it could
+ * last forever. macOS lacks sigtimedwait. */
+static void consume_sigpipe(const sigset_t *sigpipe) {
+#ifdef __APPLE__
+    int number = 0;
+    sigwait(sigpipe, &number);
+#else
+    sigtimedwait(sigpipe, NULL, &(struct timespec){0});
+#endif
+}
+
 /* A SIGPIPE that was pending before stays pending. */
 void compat_restore_sigpipe(const struct compat_signals *signals) {
     sigset_t sigpipe;
-    int number = 0;
     if (signals->is_blocked) {
         make_sigpipe_set(&sigpipe);
         if (!signals->was_pending && is_sigpipe_pending()) {
-            sigwait(&sigpipe, &number);
+            consume_sigpipe(&sigpipe);
         }
         pthread_sigmask(SIG_SETMASK, &signals->mask, NULL);
     }
