@@ -260,7 +260,7 @@ static enum transfer_hold choose_hold(struct transfer *transfer) {
  * reads a proxy's endless headers in one go. */
 static bool is_overdue_at_proxy(struct transfer *transfer) {
     return transfer->is_proxied && !transfer_is_sent(transfer) &&
-           timer_left_ms(&transfer->timer, clock_now_ms()) <= 0;
+           transfer_left_ms(transfer, clock_now_ms()) <= 0;
 }
 
 /* libcurl keeps only the first error of a transfer, and counts what fails while it closes another

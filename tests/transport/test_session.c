@@ -214,12 +214,17 @@ static const struct proxy_case proxy_cases[] = {
 };
 /* clang-format on */
 
-/* Before 8.3.0 only the attempt's timeout ends a proxy's endless header lines, unless the system's
- * libcurl has the limit of later versions. */
+/* Before 8.3.0 only a timeout ends a proxy's endless header lines, unless the system's libcurl has
+ * the limit of later versions. */
+static bool ends_endless_headers(reply_result result) {
+    return result == REPLY_ERROR_NETWORK ||
+           (result == REPLY_ERROR_TIMEOUT &&
+            curl_version_info(CURLVERSION_NOW)->version_num < 0x080300);
+}
+
 static bool is_expected(const struct proxy_case *row, reply_result result) {
-    const bool can_be_endless = curl_version_info(CURLVERSION_NOW)->version_num < 0x080300 &&
-                                strcmp(row->name, "endless header lines") == 0;
-    return result == row->result || (can_be_endless && result == REPLY_ERROR_TIMEOUT);
+    return result == row->result ||
+           (strcmp(row->name, "endless header lines") == 0 && ends_endless_headers(result));
 }
 
 /* Would catch the key, a header or the path in the request for a tunnel. */
@@ -259,6 +264,18 @@ static void test_proxy_does_not_see_key(void **state) {
         check_proxy_case(&proxy_cases[i], false);
     }
     check_proxy_case(&proxy_cases[0], true);
+}
+
+static void test_connect_timeout_ends_proxy_headers(void **state) {
+    struct server *proxy = server_start(
+        SCRIPT(EXPECT, SEND("HTTP/1.1 200 Yes\r\n"), SEND_ENDLESSLY("X-Flood: 1\r\n")));
+    reply_client *client = wire_create_client("https://api.example.invalid/v4");
+    (void)state;
+    assert_int_equal(reply_client_set_proxy(client, server_url(proxy), NULL), REPLY_OK);
+    reply_client_set_connect_timeout_ms(client, timing_scale_ms(300), NULL);
+    const int64_t started_ms = timing_now_ms();
+    assert_true(ends_endless_headers(wire_fetch_one(client, NULL)));
+    check_in_range(timing_now_ms() - started_ms, 0, timing_scale_ms(3000));
 }
 
 /* A proxy that was set overrides the environment's, and "" means no proxy. */
@@ -436,6 +453,8 @@ int main(void) {
         cmocka_unit_test_teardown(test_proxy_is_unused_for_https_loopback,
                                   unset_proxies_and_tear_down),
         cmocka_unit_test_teardown(test_proxy_does_not_see_key, unset_proxies_and_tear_down),
+        cmocka_unit_test_teardown(test_connect_timeout_ends_proxy_headers,
+                                  unset_proxies_and_tear_down),
         cmocka_unit_test_teardown(test_set_proxy_overrides_environment,
                                   unset_proxies_and_tear_down),
         WIRE_TEST(test_retry_after_is_waited_for),
