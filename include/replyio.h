@@ -276,7 +276,8 @@ REPLY_API void reply_client_destroy(reply_client *client);
  *
  * One thread at a time may set them, any number of times, until the client's first call. The last
  * value is used. An invalid value is rejected, and the setting does not change. Time spent in the
- * host's callbacks counts only for the timeout of the whole call.
+ * host's callbacks counts only for the timeout of the whole call. Before libcurl 7.87, or without
+ * an asynchronous resolver, a lookup in progress delays the end of every timeout.
  *
  * Errors of every setter:
  *   REPLY_ERROR_INVALID_ARGUMENT  an argument is invalid or NULL, the client was inherited through
@@ -390,7 +391,8 @@ REPLY_API reply_result reply_client_set_log(reply_client *client, reply_log_fn l
  *
  * May be called from any thread and from a callback, but not from a signal handler, and not while
  * the client is destroyed. Before libcurl 7.87, or without an asynchronous resolver, a lookup in
- * progress delays the end of its call.
+ * progress delays the end of its call. Before libcurl 8.3, so does a proxy that responds with
+ * header lines without end, until the connect timeout.
  */
 REPLY_API void reply_client_interrupt(reply_client *client);
 
@@ -408,7 +410,8 @@ REPLY_API void reply_client_interrupt(reply_client *client);
  * certificate, an invalid CA file, and a proxy that rejects the tunnel with a 4xx status are not
  * retried. The wait before a retry is random, up to 0.5, 1, 2, 4, 8, 8 ... seconds, or the
  * response's Retry-After. Before libcurl 7.77, an HTTP/2 response without a Content-Length that is
- * cut off looks complete. It is REPLY_ERROR_INVALID_RESPONSE, and is not retried.
+ * cut off looks complete. It is REPLY_ERROR_INVALID_RESPONSE, and is not retried. Before libcurl
+ * 8.1, concurrent HTTP/2 responses with more than 32 kB of headers can fail, and are retried.
  *
  * Rate limit. After an HTTP 429 with a Retry-After, no call with this client sends anything until
  * that time. Calls in other threads stop sending within 50 ms. Then the request is sent again,
