@@ -43,7 +43,8 @@
  *                  never sent completely                  CURLOPT_UPLOAD_BUFFERSIZE
  * before 8.6.0     a header line of over 100 kB is        compat_is_too_large: errno distinguishes
  *                  reported as out of memory              the two
- * from 8.6.0 on    the same is CURLE_TOO_LARGE            compat_is_too_large
+ * from 8.6.0 on    the same is CURLE_TOO_LARGE, as are    compat_is_too_large
+ *                  over 5,000 header lines
  * from 8.22.0 on   the progress callback is not called    transfer.c: on_lookup and on_open_socket
  *                  before the connection is made          note the connection
  * 8.14.0 - 8.14.1  a handle leaks the name of a host that compat_can_reuse_handle: a handle whose

@@ -564,7 +564,7 @@ static reply_result result_of(const struct transfer *transfer, CURLcode code) {
     }
 }
 
-/* Returns true if a header line of the response was too long for libcurl. If its code also means
+/* Returns true if the headers of the response were too large for libcurl. If its code also means
  * out of memory, errno says so; a code from before any response is about a proxy's headers. */
 static bool is_header_too_large(struct transfer *transfer, CURLcode code) {
     curl_off_t responded_after = 0;
@@ -645,7 +645,7 @@ static void describe_code(struct transfer *transfer, CURLcode code,
     const reply_result result = result_of(transfer, code);
     if (is_header_too_large(transfer, code)) {
         transfer_describe_failure(response, REPLY_ERROR_RESPONSE_TOO_LARGE, code,
-                                  "a header line of over 100 kB");
+                                  "a header line of over 100 kB, or too many header lines");
     } else if (is_out_of_descriptors(transfer, result)) {
         transfer_describe_failure(response, REPLY_ERROR_NO_MEMORY, code, "file descriptors");
     } else if (result == REPLY_ERROR_NO_MEMORY || transfer->socket_errno == ENOMEM ||
