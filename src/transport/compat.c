@@ -45,10 +45,27 @@
  *                  reported as out of memory              the two
  * from 8.6.0 on    the same is CURLE_TOO_LARGE, as are    compat_is_too_large
  *                  over 5,000 header lines
- * from 8.22.0 on   the progress callback is not called    transfer.c: on_lookup and on_open_socket
+ * from 8.20.0 on   the progress callback is not called    transfer.c: on_lookup and on_open_socket
  *                  before the connection is made          note the connection
  * 8.14.0 - 8.14.1  a handle leaks the name of a host that compat_can_reuse_handle: a handle whose
  *                  was not found when it looks up again   transfer had no response is not reused
+ *
+ * These remedies are used with every version. Of each, a version is named that needs it:
+ *
+ * before 8.0.0     a connection with unread bytes is      connection_shut_down reads them
+ *                  alive to libcurl, even if shut down
+ * 7.76.1, 7.81.0   CURLINFO_REQUEST_SIZE counts the       transfer_is_sent:
+ *                  CONNECT, too                           CURLINFO_PRETRANSFER_TIME_T
+ * from 8.21.0 on   CURLINFO_PRETRANSFER_TIME_T is set     transfer_is_sent: the size must have
+ *                  when an unsent transfer ends           grown, too
+ * 7.88.1           a new connection is kept on which a    transfer.c: CURLOPT_FORBID_REUSE after
+ *                  request could not be sent              an error
+ * 7.88.1           data of an HTTP/2 connection that was  session.c: MAX_POLL_MS
+ *                  read for another transfer is forgotten
+ * from 8.14.0 on   a transfer coding that was not         transfer.c: result_of
+ *                  requested is CURLE_BAD_CONTENT_ENCODING
+ * older ones       the error text lacks the CA file       transfer.c: failure_text
+ * older ones       white space in a URL is accepted       url.c: is_plain_base_url
  */
 #include "transport/compat.h"
 
