@@ -391,8 +391,7 @@ REPLY_API reply_result reply_client_set_log(reply_client *client, reply_log_fn l
  *
  * May be called from any thread and from a callback, but not from a signal handler, and not while
  * the client is destroyed. Before libcurl 7.87, or without an asynchronous resolver, a lookup in
- * progress delays the end of its call. Before libcurl 8.3, so does a proxy that responds with
- * header lines without end, until the connect timeout.
+ * progress delays the end of its call.
  */
 REPLY_API void reply_client_interrupt(reply_client *client);
 

@@ -37,8 +37,9 @@
  * before 8.1.0     several in flight, an HTTP/2 response  compat_configure: a CURLOPT_BUFFERSIZE
  *                  whose headers do not fit into the      of 32 kB; larger headers can still be
  *                  buffer (16 kB) is garbled or lost      garbled, and the attempt is retried
- * before 8.3.0     a proxy's endless headers never leave  transfer.c: on_progress ends a transfer
- *                  curl_multi_perform                     whose time is over
+ * before 8.3.0     a proxy's endless headers never leave  compat_can_be_stuck_at_proxy: on_progress
+ *                  curl_multi_perform                     puts a transfer aside if the call was
+ *                                                         woken, and ends one whose time is over
  * 8.4.0 - 8.6.0    a plain request of over 128 KiB is     compat_configure: a larger
  *                  never sent completely                  CURLOPT_UPLOAD_BUFFERSIZE
  * before 8.6.0     a header line of over 100 kB is        compat_is_too_large: errno distinguishes
@@ -224,6 +225,10 @@ bool compat_hides_local_port(void) {
 
 bool compat_trusts_idle_connections(void) {
     return is_between(0, 0x080000) || !is_between(0, 0x081600);
+}
+
+bool compat_can_be_stuck_at_proxy(void) {
+    return is_between(0, 0x080300);
 }
 
 bool compat_is_too_large(CURLcode code, bool *is_exact) {

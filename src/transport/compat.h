@@ -44,6 +44,10 @@ bool compat_hides_local_port(void);
  * it takes for the response. */
 bool compat_trusts_idle_connections(void);
 
+/* Returns true if a proxy's endless headers keep libcurl busy until a callback ends the transfer.
+ */
+bool compat_can_be_stuck_at_proxy(void);
+
 /* Returns true if the code can mean a header line that is too long. is_exact is false if the code
  * also means out of memory. */
 bool compat_is_too_large(CURLcode code, bool *is_exact);

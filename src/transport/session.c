@@ -98,6 +98,7 @@ static bool is_reusable(const struct transport_session *session) {
 }
 
 static void wake(struct transport_session *session) {
+    atomic_store(&session->group.is_woken, true);
     curl_multi_wakeup(session->multi);
 }
 
@@ -466,6 +467,7 @@ static void wait_for_transfer(struct transport_session *session, int64_t timeout
     if (code != CURLM_OK) {
         note_failure(session, code);
     }
+    atomic_store(&session->group.is_woken, false);
     pause_timers(session);
 }
 

@@ -248,16 +248,21 @@ static bool is_stale(struct transfer *transfer) {
                                    !has_quiet_connection(transfer, connection)));
 }
 
+/* Returns true if libcurl may be unable to return to the call, which was woken. */
+static bool is_stuck_at_proxy(const struct transfer *transfer) {
+    return compat_can_be_stuck_at_proxy() && transfer->is_proxied &&
+           atomic_load(&transfer->group->is_woken);
+}
+
 /* Decides about a transfer that libcurl is about to send. */
 static enum transfer_hold choose_hold(struct transfer *transfer) {
     if (transfer->group->hold_count > 0 || transfer->is_recalled) {
         return TRANSFER_IS_HELD;
     }
-    return is_stale(transfer) ? TRANSFER_IS_STALE : TRANSFER_GOES_ON;
+    return is_stuck_at_proxy(transfer) || is_stale(transfer) ? TRANSFER_IS_STALE : TRANSFER_GOES_ON;
 }
 
-/* Returns true if the time is over while a proxy is responding to CONNECT. Before 8.3.0 libcurl
- * reads a proxy's endless headers in one go. */
+/* Returns true if the time is over while a proxy is responding to CONNECT. */
 static bool is_overdue_at_proxy(struct transfer *transfer) {
     return transfer->is_proxied && !transfer_is_sent(transfer) &&
            transfer_left_ms(transfer, clock_now_ms()) <= 0;

@@ -2,6 +2,7 @@
 #ifndef REPLYIO_TRANSFER_H
 #define REPLYIO_TRANSFER_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -40,13 +41,15 @@ struct transfer_group {
     uint64_t open_count;    /* of sockets since the session was opened */
     uint64_t arrival_count; /* of pieces of responses */
     int32_t hold_count;     /* transfers in flight whose response stops the sending of others */
+    atomic_bool is_woken;   /* since the last wait ended */
 };
 
 /* Why a transfer was taken from libcurl before it was sent. */
 enum transfer_hold {
     TRANSFER_GOES_ON,
     TRANSFER_IS_HELD, /* nothing may be sent at present */
-    TRANSFER_IS_STALE /* its connection is retired, was closed or has unread bytes */
+    TRANSFER_IS_STALE /* its connection is retired, was closed or has unread bytes, or its proxy
+                         keeps libcurl busy */
 };
 
 struct transfer {

@@ -278,6 +278,37 @@ static void test_connect_timeout_ends_proxy_headers(void **state) {
     check_in_range(timing_now_ms() - started_ms, 0, timing_scale_ms(3000));
 }
 
+struct proxied_call {
+    pthread_t thread;
+    reply_client *client;
+    reply_result result;
+    int64_t ended_ms;
+};
+
+static void *run_proxied_call(void *context) {
+    struct proxied_call *call = context;
+    call->result = wire_fetch_one(call->client, NULL);
+    call->ended_ms = timing_now_ms();
+    return NULL;
+}
+
+/* The call may end by itself, if libcurl has a limit on the headers. */
+static void test_interrupt_ends_proxy_headers(void **state) {
+    struct server *proxy = server_start(
+        SCRIPT(EXPECT, SEND("HTTP/1.1 200 Yes\r\n"), SEND_ENDLESSLY("X-Flood: 1\r\n")));
+    struct proxied_call call = {.client = wire_create_client("https://api.example.invalid/v4")};
+    (void)state;
+    assert_int_equal(reply_client_set_proxy(call.client, server_url(proxy), NULL), REPLY_OK);
+    assert_int_equal(pthread_create(&call.thread, NULL, run_proxied_call, &call), 0);
+    server_await_requests(proxy, 1);
+    timing_sleep_ms(50); /* libcurl is reading the headers */
+    const int64_t interrupted_ms = timing_now_ms();
+    reply_client_interrupt(call.client);
+    pthread_join(call.thread, NULL);
+    assert_true(call.result == REPLY_ERROR_CANCELLED || call.result == REPLY_ERROR_NETWORK);
+    assert_true(call.ended_ms - interrupted_ms < timing_scale_ms(1000));
+}
+
 /* A proxy that was set overrides the environment's, and "" means no proxy. */
 static void test_set_proxy_overrides_environment(void **state) {
     struct server *environment = server_start(SCRIPT(EXPECT));
@@ -453,6 +484,7 @@ int main(void) {
         cmocka_unit_test_teardown(test_proxy_is_unused_for_https_loopback,
                                   unset_proxies_and_tear_down),
         cmocka_unit_test_teardown(test_proxy_does_not_see_key, unset_proxies_and_tear_down),
+        cmocka_unit_test_teardown(test_interrupt_ends_proxy_headers, unset_proxies_and_tear_down),
         cmocka_unit_test_teardown(test_connect_timeout_ends_proxy_headers,
                                   unset_proxies_and_tear_down),
         cmocka_unit_test_teardown(test_set_proxy_overrides_environment,
