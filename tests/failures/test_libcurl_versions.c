@@ -162,6 +162,54 @@ static void test_version_decides_handle_reuse(void **state) {
     }
 }
 
+enum remedy {
+    HIDES_LOCAL_PORT = 1,
+    TRUSTS_IDLE_CONNECTIONS = 2,
+    CAN_BE_STUCK_AT_PROXY = 4,
+    TOO_LARGE_IS_OUT_OF_MEMORY = 8,
+    TOO_LARGE_HAS_CODE = 16
+};
+
+static int find_remedies(void *version) {
+    bool is_exact = false;
+    version_num = *(const unsigned int *)version;
+    if (compat_prepare(NULL) != REPLY_OK) {
+        return FAILED;
+    }
+    return (compat_hides_local_port() ? HIDES_LOCAL_PORT : 0) |
+           (compat_trusts_idle_connections() ? TRUSTS_IDLE_CONNECTIONS : 0) |
+           (compat_can_be_stuck_at_proxy() ? CAN_BE_STUCK_AT_PROXY : 0) |
+           (compat_is_too_large(CURLE_OUT_OF_MEMORY, &is_exact) ? TOO_LARGE_IS_OUT_OF_MEMORY : 0) |
+           (compat_is_too_large((CURLcode)100, &is_exact) ? TOO_LARGE_HAS_CODE : 0);
+}
+
+static void test_version_decides_remedies(void **state) {
+    enum {
+        FROM_7_79 = TRUSTS_IDLE_CONNECTIONS | CAN_BE_STUCK_AT_PROXY | TOO_LARGE_IS_OUT_OF_MEMORY
+    };
+    static const struct {
+        unsigned int version;
+        int remedies;
+    } cases[] = {
+        {0x074C00, FROM_7_79 | HIDES_LOCAL_PORT},
+        {0x074EFF, FROM_7_79 | HIDES_LOCAL_PORT},
+        {0x074F00, FROM_7_79},
+        {0x07FFFF, FROM_7_79},
+        {0x080000, CAN_BE_STUCK_AT_PROXY | TOO_LARGE_IS_OUT_OF_MEMORY},
+        {0x0802FF, CAN_BE_STUCK_AT_PROXY | TOO_LARGE_IS_OUT_OF_MEMORY},
+        {0x080300, TOO_LARGE_IS_OUT_OF_MEMORY},
+        {0x0805FF, TOO_LARGE_IS_OUT_OF_MEMORY},
+        {0x080600, TOO_LARGE_HAS_CODE},
+        {0x0815FF, TOO_LARGE_HAS_CODE},
+        {0x081600, TOO_LARGE_HAS_CODE | TRUSTS_IDLE_CONNECTIONS},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        unsigned int version = cases[i].version;
+        assert_int_equal(child_run(find_remedies, &version), cases[i].remedies);
+    }
+}
+
 static int count_network_errors(size_t index, reply_result result, reply_sequence_contact *contact,
                                 const reply_error *error, void *user_data) {
     (void)index;
@@ -422,6 +470,7 @@ int main(void) {
         cmocka_unit_test(test_version_decides_reuse_after_failure),
         cmocka_unit_test(test_too_old_libcurl_is_rejected),
         cmocka_unit_test(test_version_decides_options),
+        cmocka_unit_test(test_version_decides_remedies),
         cmocka_unit_test(test_sigpipe_is_kept_from_host),
         cmocka_unit_test(test_failed_initialisation_is_retried),
         cmocka_unit_test(test_missing_tls_is_named),
