@@ -208,6 +208,36 @@ reply_result wire_fetch_from(const struct server_step *script, reply_error *erro
     return wire_fetch_one(wire_create_client_of(script), error);
 }
 
+struct call {
+    reply_client *client;
+    reply_result result;
+    int64_t ended_ms;
+};
+
+/* Asserts nothing, because only the test's own thread may fail the test. */
+static void *run_call(void *context) {
+    struct call *call = context;
+    reply_sequence_contact *contact = NULL;
+    call->result = reply_get_sequence_contact(call->client, 100, 12345, &contact, NULL);
+    call->ended_ms = timing_now_ms();
+    reply_sequence_contact_free(contact);
+    return NULL;
+}
+
+int64_t wire_interrupt_call(reply_client *client, struct server *server, int64_t delay_ms,
+                            reply_result *result) {
+    pthread_t thread;
+    struct call call = {.client = client};
+    assert_int_equal(pthread_create(&thread, NULL, run_call, &call), 0);
+    server_await_requests(server, 1);
+    timing_sleep_ms(delay_ms);
+    const int64_t interrupted_ms = timing_now_ms();
+    reply_client_interrupt(client);
+    pthread_join(thread, NULL);
+    *result = call.result;
+    return call.ended_ms - interrupted_ms;
+}
+
 /* ---- Many contacts ---- */
 
 struct deliveries {

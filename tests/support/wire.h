@@ -35,6 +35,12 @@ reply_result wire_fetch_one(reply_client *client, reply_error *error);
 reply_result wire_fetch_ids(reply_client *client, int64_t sequence_id, int64_t contact_id,
                             reply_error *error);
 
+/* Fetches contact 12345 in sequence 100 on another thread, and interrupts the client delay_ms after
+ * the server's first request. Sets *result to the call's. Returns the time from the interrupt to
+ * the end of the call. */
+int64_t wire_interrupt_call(reply_client *client, struct server *server, int64_t delay_ms,
+                            reply_result *result);
+
 /* Fetches like wire_fetch_one, with a new client of a new server that plays the script. */
 reply_result wire_fetch_from(const struct server_step *script, reply_error *error);
 

@@ -278,35 +278,18 @@ static void test_connect_timeout_ends_proxy_headers(void **state) {
     check_in_range(timing_now_ms() - started_ms, 0, timing_scale_ms(3000));
 }
 
-struct proxied_call {
-    pthread_t thread;
-    reply_client *client;
-    reply_result result;
-    int64_t ended_ms;
-};
-
-static void *run_proxied_call(void *context) {
-    struct proxied_call *call = context;
-    call->result = wire_fetch_one(call->client, NULL);
-    call->ended_ms = timing_now_ms();
-    return NULL;
-}
-
 /* The call may end by itself, if libcurl has a limit on the headers. */
 static void test_interrupt_ends_proxy_headers(void **state) {
     struct server *proxy = server_start(
         SCRIPT(EXPECT, SEND("HTTP/1.1 200 Yes\r\n"), SEND_ENDLESSLY("X-Flood: 1\r\n")));
-    struct proxied_call call = {.client = wire_create_client("https://api.example.invalid/v4")};
+    reply_client *client = wire_create_client("https://api.example.invalid/v4");
+    reply_result result = REPLY_OK;
     (void)state;
-    assert_int_equal(reply_client_set_proxy(call.client, server_url(proxy), NULL), REPLY_OK);
-    assert_int_equal(pthread_create(&call.thread, NULL, run_proxied_call, &call), 0);
-    server_await_requests(proxy, 1);
-    timing_sleep_ms(50); /* libcurl is reading the headers */
-    const int64_t interrupted_ms = timing_now_ms();
-    reply_client_interrupt(call.client);
-    pthread_join(call.thread, NULL);
-    assert_true(call.result == REPLY_ERROR_CANCELLED || call.result == REPLY_ERROR_NETWORK);
-    assert_true(call.ended_ms - interrupted_ms < timing_scale_ms(1000));
+    assert_int_equal(reply_client_set_proxy(client, server_url(proxy), NULL), REPLY_OK);
+    /* After the delay libcurl is reading the headers. */
+    const int64_t elapsed_ms = wire_interrupt_call(client, proxy, 50, &result);
+    assert_true(result == REPLY_ERROR_CANCELLED || result == REPLY_ERROR_NETWORK);
+    assert_true(elapsed_ms < timing_scale_ms(1000));
 }
 
 /* A proxy that was set overrides the environment's, and "" means no proxy. */

@@ -332,38 +332,18 @@ static void test_http2_attempt_times_out(void **state) {
     assert_int_equal(wire_fetch_ids(client, 46, 6, NULL), REPLY_OK);
 }
 
-struct call {
-    pthread_t thread;
-    reply_client *client;
-    reply_result result;
-    int64_t ended_ms;
-};
-
-static void *run_call(void *context) {
-    struct call *call = context;
-    reply_sequence_contact *contact = NULL;
-    call->result = reply_get_sequence_contact(call->client, 47, 5, &contact, NULL);
-    call->ended_ms = timing_now_ms();
-    reply_sequence_contact_free(contact);
-    return NULL;
-}
-
 static void test_interrupt_ends_http2_call(void **state) {
     int64_t shortest_ms = INT64_MAX;
     (void)state;
     for (int run = 0; run < 5 && shortest_ms > timing_scale_ms(50); run++) {
         struct server *server =
             server_start_two_scripts(SCRIPT(EXPECT, AWAIT_CLOSE), SCRIPT(EXPECT, RESPOND, REPEAT));
-        struct call call = {.client = nginx_create_client_of(server)};
-        assert_int_equal(pthread_create(&call.thread, NULL, run_call, &call), 0);
-        server_await_requests(server, 1);
-        const int64_t started_ms = timing_now_ms();
-        reply_client_interrupt(call.client);
-        pthread_join(call.thread, NULL);
-        assert_int_equal(call.result, REPLY_ERROR_CANCELLED);
-        const int64_t elapsed_ms = call.ended_ms - started_ms;
+        reply_client *client = nginx_create_client_of(server);
+        reply_result result = REPLY_OK;
+        const int64_t elapsed_ms = wire_interrupt_call(client, server, 0, &result);
+        assert_int_equal(result, REPLY_ERROR_CANCELLED);
         shortest_ms = elapsed_ms < shortest_ms ? elapsed_ms : shortest_ms;
-        assert_int_equal(wire_fetch_ids(call.client, 47, 6, NULL), REPLY_OK);
+        assert_int_equal(wire_fetch_ids(client, 47, 6, NULL), REPLY_OK);
         wire_tear_down(NULL);
     }
     check_in_range(shortest_ms, 0, timing_scale_ms(50));
