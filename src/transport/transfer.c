@@ -248,7 +248,7 @@ static bool is_stale(struct transfer *transfer) {
                                    !has_quiet_connection(transfer, connection)));
 }
 
-/* Returns true if libcurl may be unable to return to the call, which was woken. */
+/* Returns true if the call was woken, but a proxy may keep libcurl from returning to it. */
 static bool is_stuck_at_proxy(const struct transfer *transfer) {
     return compat_can_be_stuck_at_proxy() && transfer->is_proxied &&
            atomic_load(&transfer->group->is_woken);
@@ -337,6 +337,7 @@ static curl_socket_t on_open_socket(void *context, curlsocktype unused,
     return socket;
 }
 
+/* libcurl calls this before each lookup. */
 static int on_lookup(void *unused_1, void *unused_2, void *context) {
     (void)unused_1;
     (void)unused_2;

@@ -1,5 +1,5 @@
-/* test_libcurl_versions.c - libcurl's initialisation, which can fail, its version, which decides if
- * easy handles are reused, and a libcurl without TLS. Each case runs in its own child, because both
+/* test_libcurl_versions.c - libcurl's initialisation, which can fail, its version, which decides
+ * about remedies, and a libcurl without TLS. Each case runs in its own child, because both
  * happen once per process. */
 #include <setjmp.h>
 #include <stdarg.h>
